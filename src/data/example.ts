@@ -1,0 +1,52 @@
+/** The validated forms of a sample, from a line of a file to tokens. Data only. */
+
+/** Where a picture's bytes are. Pixels are decoded when a batch needs them, never before. */
+export type ImageReference = { path: string } | { dataUrl: string };
+
+export type ContentPart = { type: 'text'; text: string } | { type: 'image'; image: ImageReference };
+
+export type Role = 'system' | 'user' | 'assistant';
+
+export interface Turn {
+  role: Role;
+  content: ContentPart[];
+}
+
+/** A validated row: a conversation with its pictures in place. `row` counts from 0 over the file's rows. */
+export interface Example {
+  row: number;
+  turns: Turn[];
+  /** Question type, where the data has one. */
+  type?: string;
+  /** What must not stand on both sides of a split: patient, video. */
+  group?: string;
+}
+
+/** Why a token is, or is not, a label. Only `answer` and `end` are trained. */
+export const tokenKinds = ['system', 'user', 'header', 'image', 'padding', 'answer', 'end'] as const;
+export type TokenKind = (typeof tokenKinds)[number];
+
+/** An image's patches before merging: frames (1 for a picture), rows, columns. */
+export type Grid = readonly [frames: number, rows: number, columns: number];
+
+/** What one conversation becomes without its pixels. T tokens. */
+export interface Encoded {
+  row: number;
+  /** [T] token ids, image tokens repeated as often as their grid asks. */
+  ids: Int32Array;
+  /** [T] index into `tokenKinds`. */
+  kinds: Uint8Array;
+  /** One grid for each image, in the order of their runs in `ids`. */
+  grids: Grid[];
+  /** One reference for each image, in the same order. */
+  images: ImageReference[];
+}
+
+/** Labels in the form every other tool uses, [T]: the id where trained, -100 elsewhere. Not shifted. */
+export function labelsOf(encoded: Encoded): Int32Array {
+  return encoded.ids.map((id, t) => (isLabel(encoded.kinds[t]) ? id : -100));
+}
+
+export function isLabel(kind: number): boolean {
+  return tokenKinds[kind] === 'answer' || tokenKinds[kind] === 'end';
+}

@@ -1,0 +1,75 @@
+/** Element types on disk and in graphs. Names follow safetensors, lower-cased. */
+export type DType = 'f64' | 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'i16' | 'i8' | 'u8' | 'bool';
+
+export const byteWidth: Record<DType, number> = {
+  f64: 8,
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  i64: 8,
+  i32: 4,
+  i16: 2,
+  i8: 1,
+  u8: 1,
+  bool: 1,
+};
+
+const word = new Uint32Array(1);
+const real = new Float32Array(word.buffer);
+
+export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const out = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) out[i] = bits[i] << 16;
+  return new Float32Array(out.buffer);
+}
+
+/** Rounds to nearest, ties to even, as torch does; NaN stays NaN. */
+export function f32ToBf16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    real[0] = values[i];
+    const bits = word[0];
+    out[i] = Number.isNaN(values[i]) ? 0x7fc0 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+  }
+  return out;
+}
+
+export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const sign = bits[i] & 0x8000 ? -1 : 1;
+    const exponent = (bits[i] >> 10) & 31;
+    const fraction = bits[i] & 0x3ff;
+    if (exponent === 0) out[i] = sign * fraction * 2 ** -24;
+    else if (exponent === 31) out[i] = fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+    else out[i] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  }
+  return out;
+}
+
+/** Rounds to nearest, ties to even; beyond 65504 becomes infinity. */
+export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    real[0] = values[i];
+    const sign = (word[0] >>> 16) & 0x8000;
+    const size = Math.abs(values[i]);
+    if (Number.isNaN(size)) out[i] = sign | 0x7e00;
+    else if (size >= 65520) out[i] = sign | 0x7c00;
+    else if (size < 2 ** -14) out[i] = sign | roundHalfEven(size * 2 ** 24);
+    else {
+      const exponent = ((word[0] >>> 23) & 255) - 127;
+      // A fraction that rounds up to 1024 carries into the exponent, which is what the format wants.
+      out[i] = sign | (((exponent + 15) << 10) + roundHalfEven((size / 2 ** exponent - 1) * 1024));
+    }
+  }
+  return out;
+}
+
+/** Python's round(): half to even. */
+export function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
