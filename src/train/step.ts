@@ -1,0 +1,47 @@
+import type { Encoded } from '../data/example.ts';
+
+/** One conversation with its pixels, ready for the model. */
+export interface Sample {
+  encoded: Encoded;
+  /** For each image, [P, patchLength] as the processor cut it. */
+  patches: Float32Array[];
+}
+
+/** What the loss saw of one sample: its N label tokens in the order they stand in the text. */
+export interface SampleLoss {
+  /** [N] negative log-probability of each label token, natural log. */
+  losses: Float32Array;
+  /** [N] 1 where the label token was the likeliest one. */
+  hits: Uint8Array;
+}
+
+/** Addresses every random draw of a training step; with the row, module and element it fixes a dropout mask. */
+export interface StepAddress {
+  seed: number;
+  step: number;
+}
+
+export interface Gradients {
+  samples: SampleLoss[];
+  /** By parameter name: the gradient of the SUM of the label losses over all samples of the call. */
+  gradients: Map<string, Float32Array>;
+}
+
+/** A parameter that the run trains. `values` is updated in place by the optimizer and read by the next run. */
+export interface Trainable {
+  name: string;
+  shape: number[];
+  values: Float32Array<ArrayBuffer>;
+  /** False for biases and norm weights. */
+  decay: boolean;
+}
+
+/** The compiled model as the loop sees it. Samples of one call share a graph run and never see each other. */
+export interface CompiledStep {
+  trainables: Trainable[];
+  /** Losses alone, without dropout. */
+  evaluate(samples: Sample[]): Promise<SampleLoss[]>;
+  /** Losses and the gradients of their sum. */
+  gradients(samples: Sample[], address: StepAddress): Promise<Gradients>;
+  close(): Promise<void>;
+}
