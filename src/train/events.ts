@@ -1,0 +1,132 @@
+/**
+ * What a run tells while it goes on. Events are plain JSON: they cross threads, and `step`, `evaluate` and
+ * `finish` are the lines of `metrics.jsonl` as they stand here.
+ */
+export type TrainEvent =
+  | CheckEvent
+  | NoticeEvent
+  | StartEvent
+  | EstimateEvent
+  | StepEvent
+  | EvaluateEvent
+  | FinishEvent;
+
+/** Something that the run decided, and why. Kept in `run.json`. */
+export interface Decision {
+  /** Named as in the config where it is a word of it: `train.threads`. */
+  what: string;
+  value: unknown;
+  reason: string;
+}
+
+export type Split = 'train' | 'validation';
+
+/** The pass over the data before step 1 is under way; comes about twice a second where the pass takes long. */
+export interface CheckEvent {
+  type: 'check';
+  split: Split;
+  rows: number;
+  totalRows: number;
+}
+
+/** Something a person should know that does not stop the run. */
+export interface NoticeEvent {
+  type: 'notice';
+  text: string;
+}
+
+/** What the check pass found in one data file. */
+export interface DataSummary {
+  file: string;
+  sha256: string;
+  /** The form of its rows: `flat`, `messages` ... */
+  form: string;
+  /** Our field names to the file's, where they were named or guessed. */
+  fields: Record<string, string>;
+  /** Rows that are used. */
+  rows: number;
+  skipped: number;
+  images: number;
+  /** Over the rows that are used. */
+  tokens: number;
+  labelTokens: number;
+  longestRow: number;
+}
+
+/** Everything is loaded and compiled; the first step begins. */
+export interface StartEvent {
+  type: 'start';
+  model: string;
+  output: string;
+  /** What trains: `cpu`, and why it was chosen stands in the decisions. */
+  device: string;
+  threads: number;
+  data: { train: DataSummary; validation?: DataSummary };
+  trained: { tensors: number; parameters: number; modules: number };
+  epochs: number;
+  totalSteps: number;
+  decisions: Decision[];
+}
+
+/** The time that the whole run will take, measured on its first micro-batches. */
+export interface EstimateEvent {
+  type: 'estimate';
+  totalSeconds: number;
+  tokensPerSecond: number;
+}
+
+/** One optimizer step. */
+export interface StepEvent {
+  type: 'step';
+  /** From 1. */
+  step: number;
+  /** From 1. */
+  epoch: number;
+  /** The mean over all label tokens of the step, natural log, before the step's update. */
+  loss: number;
+  /** Global 2-norm of the step's mean gradient, before clipping. */
+  gradNorm: number;
+  /** The rate that this step used. */
+  learningRate: number;
+  labelTokens: number;
+  /** Tokens and images' tokens that went through the model. */
+  tokens: number;
+  /** Timing: over the last steps, without evaluations. */
+  tokensPerSecond: number;
+  /** Timing: what is left of the run, evaluations counted in. */
+  secondsLeft: number;
+}
+
+/** The validation data through the model as it is after `step`. */
+export interface EvaluateEvent {
+  type: 'evaluate';
+  step: number;
+  /** Mean over all label tokens of the validation data. */
+  loss: number;
+  /** Label tokens. */
+  tokens: number;
+  /** Share of label tokens that were the likeliest token. */
+  tokenAccuracy: number;
+  /** Share of assistant turns whose every content token and `<|im_end|>` was the likeliest token. */
+  exactMatch: number;
+  /** Mean over the answers' content tokens alone; null where there are none. */
+  answerLoss: number | null;
+  /** The lowest loss so far: this adapter stands in `best/`. */
+  best: boolean;
+  /** Timing. */
+  seconds: number;
+}
+
+/** The run is over and its folder is whole. */
+export interface FinishEvent {
+  type: 'finish';
+  /** `stopped` where somebody asked for it before the last step. */
+  status: 'finished' | 'stopped';
+  /** Steps done. */
+  step: number;
+  totalSteps: number;
+  /** The evaluation that `best/` stands for. */
+  best: { step: number; loss: number } | null;
+  /** Timing. */
+  seconds: number;
+}

@@ -1,0 +1,191 @@
+import { adamwStep, createAdamW } from '../optim/adamw.ts';
+import { learningRate, type Schedule } from '../optim/schedule.ts';
+import { type CourseStep, tokensOf } from './course.ts';
+import { evaluate } from './evaluate.ts';
+import type { EstimateEvent, EvaluateEvent, FinishEvent, StepEvent } from './events.ts';
+import {
+  addGradients,
+  clearGradientSum,
+  createGradientSum,
+  finishGradients,
+  type GradientSum,
+} from './gradients.ts';
+import { createPace, type Pace } from './pace.ts';
+import type { SampleSource } from './source.ts';
+import type { CompiledStep } from './step.ts';
+
+export type LoopEvent = EstimateEvent | StepEvent | EvaluateEvent | FinishEvent;
+
+export interface LoopSettings {
+  totalSteps: number;
+  learningRate: number;
+  schedule: Schedule;
+  warmupSteps: number;
+  weightDecay: number;
+  maxGradNorm: number;
+  /** Steps between evaluations. */
+  evaluateEvery: number;
+  /** Micro-batches of an evaluation hold as many rows as fit here. */
+  packTokens: number;
+  seed: number;
+  recompute: boolean;
+}
+
+export interface LoopInput {
+  step: CompiledStep;
+  train: SampleSource;
+  validation?: SampleSource;
+  /** The steps ahead; walked twice, once to load and once to train. */
+  course: () => Iterable<CourseStep>;
+  settings: LoopSettings;
+  /** Asked at every step boundary, and between the micro-batches of an evaluation. */
+  stopped: () => boolean;
+}
+
+/** What changes from step to step. */
+interface LoopState {
+  input: LoopInput;
+  sum: GradientSum;
+  optimizer: ReturnType<typeof createAdamW>;
+  pace: Pace;
+  started: number;
+  best: FinishEvent['best'];
+  /** Everything that the run promised is done. */
+  complete: boolean;
+}
+
+/**
+ * Trains step by step: gradients of the summed label losses over the step's micro-batches, divided by the
+ * step's label count, clipped by global norm, AdamW. While an event is being looked at nothing moves, so the
+ * parameters then are those it speaks of. Throws `training` where a loss or gradient is not finite; the
+ * parameters are then those of the last good step.
+ */
+export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent> {
+  const { settings, validation, stopped } = input;
+  const state = startState(input);
+  const batches = input.train.stream(batchesOf(input.course()));
+  let done = 0;
+  try {
+    for (const next of input.course()) {
+      if (stopped()) break;
+      yield* trainStep(state, next, batches);
+      done = next.step;
+      state.complete = done === settings.totalSteps;
+      if (validation && (done % settings.evaluateEvery === 0 || done === settings.totalSteps)) {
+        yield* evaluateStep(state, validation, done);
+      }
+    }
+  } finally {
+    await batches.return(undefined);
+  }
+  yield {
+    type: 'finish',
+    status: state.complete ? 'finished' : 'stopped',
+    step: done,
+    totalSteps: settings.totalSteps,
+    best: state.best,
+    seconds: secondsSince(state.started),
+  };
+}
+
+function startState(input: LoopInput): LoopState {
+  const { settings, validation, train } = input;
+  let tokens = 0;
+  for (const { batches } of input.course()) tokens += tokensOf(batches.flat(), train.sizes);
+  const pace = createPace({
+    tokens,
+    evaluations: validation ? Math.ceil(settings.totalSteps / settings.evaluateEvery) : 0,
+    tokensPerEvaluation: validation?.sizes.reduce((sum, size) => sum + size.tokens, 0) ?? 0,
+    // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
+    evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
+  });
+  return {
+    input,
+    sum: createGradientSum(input.step.trainables),
+    optimizer: createAdamW({ weightDecay: settings.weightDecay }),
+    pace,
+    started: performance.now(),
+    best: null,
+    complete: false,
+  };
+}
+
+async function* trainStep(
+  state: LoopState,
+  { step, epoch, batches }: CourseStep,
+  samplesAhead: ReturnType<SampleSource['stream']>,
+): AsyncGenerator<EstimateEvent | StepEvent> {
+  const { input, sum, pace } = state;
+  const { settings, train } = input;
+  clearGradientSum(sum);
+  for (const [i, batch] of batches.entries()) {
+    const begun = performance.now();
+    const samples = (await samplesAhead.next()).value!;
+    addGradients(sum, samples, await input.step.gradients(samples, { seed: settings.seed, step }), step);
+    pace.trained(tokensOf(batch, train.sizes), secondsSince(begun));
+    if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
+  }
+  const { loss, labelTokens } = sum;
+  const rate = rateOf(settings, step);
+  const gradNorm = finishGradients(sum, settings.maxGradNorm);
+  adamwStep(state.optimizer, input.step.trainables, sum.values, rate);
+  yield {
+    type: 'step',
+    step,
+    epoch,
+    loss: loss / labelTokens,
+    gradNorm,
+    learningRate: rate,
+    labelTokens,
+    tokens: tokensOf(batches.flat(), train.sizes),
+    tokensPerSecond: pace.tokensPerSecond(),
+    secondsLeft: pace.secondsLeft(),
+  };
+}
+
+/** Yields nothing where the run was stopped in the middle of it. */
+async function* evaluateStep(
+  state: LoopState,
+  validation: SampleSource,
+  step: number,
+): AsyncGenerator<EvaluateEvent> {
+  const begun = performance.now();
+  const { input, pace } = state;
+  const score = await evaluate(input.step, validation, {
+    ...input,
+    packTokens: input.settings.packTokens,
+    at: step,
+  });
+  if (!score) {
+    state.complete = false;
+    return;
+  }
+  const seconds = secondsSince(begun);
+  pace.evaluated(seconds);
+  const best = state.best === null || score.loss < state.best.loss;
+  if (best) state.best = { step, loss: score.loss };
+  yield { type: 'evaluate', step, ...score, best, seconds };
+}
+
+function estimateOf({ pace, started }: LoopState): EstimateEvent {
+  return {
+    type: 'estimate',
+    totalSeconds: secondsSince(started) + pace.secondsLeft(),
+    tokensPerSecond: pace.tokensPerSecond(),
+  };
+}
+
+function rateOf(
+  { schedule, learningRate: base, totalSteps, warmupSteps }: LoopSettings,
+  step: number,
+): number {
+  return learningRate(schedule, step - 1, { base, totalSteps, warmupSteps });
+}
+
+function* batchesOf(steps: Iterable<CourseStep>): Generator<number[]> {
+  for (const { batches } of steps) yield* batches;
+}
+
+function secondsSince(begun: number): number {
+  return (performance.now() - begun) / 1000;
+}

@@ -1,0 +1,53 @@
+export interface PaceTotals {
+  /** Tokens of the whole training, epochs counted. */
+  tokens: number;
+  evaluations: number;
+  tokensPerEvaluation: number;
+  /** What a token of evaluation costs beside a token of training, until one has been timed. */
+  evaluationShare: number;
+}
+
+/** How fast a run goes and what is left of it. */
+export interface Pace {
+  /** A micro-batch is done. */
+  trained(tokens: number, seconds: number): void;
+  evaluated(seconds: number): void;
+  tokensPerSecond(): number;
+  secondsLeft(): number;
+}
+
+/** Older micro-batches count this much less with every new one. */
+const memory = 0.95;
+
+export function createPace(totals: PaceTotals): Pace {
+  let batches = 0;
+  let recentTokens = 0;
+  let recentSeconds = 0;
+  let tokensDone = 0;
+  let evaluationsDone = 0;
+  let secondsPerEvaluation: number | undefined;
+
+  const tokensPerSecond = () => recentTokens / Math.max(recentSeconds, 1e-9);
+  return {
+    trained(tokens, seconds) {
+      // The first micro-batch also pays for what is made once; it counts only until there is a second.
+      const keep = batches === 1 ? 0 : memory;
+      recentTokens = recentTokens * keep + tokens;
+      recentSeconds = recentSeconds * keep + seconds;
+      tokensDone += tokens;
+      batches++;
+    },
+    evaluated(seconds) {
+      evaluationsDone++;
+      secondsPerEvaluation = seconds;
+    },
+    tokensPerSecond,
+    secondsLeft() {
+      if (recentTokens === 0) return 0;
+      const evaluation =
+        secondsPerEvaluation ?? (totals.tokensPerEvaluation * totals.evaluationShare) / tokensPerSecond();
+      const training = Math.max(0, totals.tokens - tokensDone) / tokensPerSecond();
+      return training + Math.max(0, totals.evaluations - evaluationsDone) * evaluation;
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { RowSize } from './course.ts';
+import type { Sample } from './step.ts';
+
+/** The rows of a split that are used, by index from 0. */
+export interface SampleSource {
+  sizes: readonly RowSize[];
+  /** Loads batches in order, ahead of the one that is asked for. */
+  stream(batches: Iterable<number[]>): AsyncGenerator<Sample[]>;
+}
+
+export interface SourceOptions {
+  /** Reads, decodes and encodes one row. */
+  load(index: number): Promise<Sample>;
+  /** Pixel bytes that may wait in memory; one batch is always loaded ahead. */
+  lookAheadBytes: number;
+}
+
+export function createSource(sizes: readonly RowSize[], options: SourceOptions): SampleSource {
+  return { sizes, stream: (batches) => streamBatches(batches, sizes, options) };
+}
+
+interface Waiting {
+  samples: Promise<Sample[]>;
+  bytes: number;
+}
+
+async function* streamBatches(
+  batches: Iterable<number[]>,
+  sizes: readonly RowSize[],
+  { load, lookAheadBytes }: SourceOptions,
+): AsyncGenerator<Sample[]> {
+  const ahead = batches[Symbol.iterator]();
+  const waiting: Waiting[] = [];
+  let bytes = 0;
+  let ended = false;
+  const refill = () => {
+    while (!ended && (waiting.length < 2 || (bytes < lookAheadBytes && waiting.length < 64))) {
+      const next = ahead.next();
+      if (next.done) {
+        ended = true;
+        return;
+      }
+      const request = requestBatch(next.value, sizes, load);
+      waiting.push(request);
+      bytes += request.bytes;
+    }
+  };
+  for (refill(); waiting.length > 0; refill()) {
+    const first = waiting.shift()!;
+    const samples = await first.samples;
+    bytes -= first.bytes;
+    refill(); // the next ones load while the caller computes
+    yield samples;
+  }
+}
+
+function requestBatch(batch: number[], sizes: readonly RowSize[], load: SourceOptions['load']): Waiting {
+  const samples = Promise.all(batch.map(load));
+  samples.catch(() => {}); // seen where the batch is awaited, which may be much later
+  return { samples, bytes: batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0) };
+}

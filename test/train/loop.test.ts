@@ -1,0 +1,245 @@
+import { describe, expect, it } from 'vitest';
+import { LorikeetError } from '../../src/errors.ts';
+import { type CourseStep, course } from '../../src/train/course.ts';
+import { type LoopEvent, type LoopInput, type LoopSettings, trainingLoop } from '../../src/train/loop.ts';
+import type { CompiledStep } from '../../src/train/step.ts';
+import { bigramStep, encodedRow, sourceOf } from './bigram.ts';
+
+const V = 5;
+// Seven rows with one to four labels each, so that a mean of means would give other numbers.
+const rows = [
+  encodedRow(0, [0, 1, 2, 3], 'uhae'),
+  encodedRow(1, [1, 2, 2, 3, 4, 0], 'uhaaae'),
+  encodedRow(2, [3, 1, 0], 'uha'),
+  encodedRow(3, [0, 4, 4, 3, 3], 'uhaee'),
+  encodedRow(4, [2, 1, 2, 3], 'uhae'),
+  encodedRow(5, [4, 1, 3, 0, 2, 1], 'uhaaee'),
+  encodedRow(6, [1, 0, 3], 'uha'),
+];
+const held = [encodedRow(0, [0, 1, 2, 3], 'uhae'), encodedRow(1, [2, 0, 1, 3], 'uhae')];
+
+const defaults: LoopSettings = {
+  totalSteps: 6,
+  learningRate: 0.1,
+  schedule: 'linear',
+  warmupSteps: 0,
+  weightDecay: 0.3,
+  maxGradNorm: 0.2,
+  evaluateEvery: 2,
+  packTokens: 1000,
+  seed: 1,
+  recompute: true,
+};
+
+function inputOf(changes: Partial<LoopSettings> = {}, step: CompiledStep = bigramStep(V)): LoopInput {
+  const settings = { ...defaults, ...changes };
+  const train = sourceOf(rows);
+  const stepsOfEpoch = () => [[0, 1, 2], [3, 4, 5], [6]];
+  const options = { epochs: 2, packTokens: settings.packTokens, maxSteps: settings.totalSteps, stepsOfEpoch };
+  return {
+    step,
+    train,
+    validation: sourceOf(held),
+    course: (): Iterable<CourseStep> => course(train.sizes, options),
+    settings,
+    stopped: () => false,
+  };
+}
+
+async function collect(input: LoopInput): Promise<LoopEvent[]> {
+  const events: LoopEvent[] = [];
+  for await (const event of trainingLoop(input)) events.push(event);
+  return events;
+}
+
+const stepsIn = (events: LoopEvent[]) => events.filter((event) => event.type === 'step');
+
+/** The same training written out flat in f64: no batches, no packing. */
+function byHand(settings: LoopSettings) {
+  const model = bigramStep(V);
+  const parameters = model.trainables.map(({ name, values, decay }) => ({
+    name,
+    decay,
+    p: Array.from(values),
+  }));
+  const m = parameters.map(({ p }) => p.map(() => 0));
+  const v = parameters.map(({ p }) => p.map(() => 0));
+  const out: { loss: number; norm: number; rate: number; labels: number }[] = [];
+  const epoch = [[0, 1, 2], [3, 4, 5], [6]];
+  [...epoch, ...epoch].slice(0, settings.totalSteps).forEach((batch, s) => {
+    const g = parameters.map(({ p }) => p.map(() => 0));
+    let loss = 0;
+    let labels = 0;
+    for (const row of batch) {
+      const ids = rows[row].ids;
+      for (let t = 2; t < ids.length; t++) {
+        const [weight, bias] = [parameters[0].p, parameters[1].p];
+        const from = ids[t - 1];
+        const logits = bias.map((b, k) => b + weight[from * V + k]);
+        const total = logits.reduce((sum, x) => sum + Math.exp(x), 0);
+        loss += Math.log(total) - logits[ids[t]];
+        labels++;
+        logits.forEach((x, k) => {
+          const d = Math.exp(x) / total - (k === ids[t] ? 1 : 0);
+          g[0][from * V + k] += d;
+          g[1][k] += d;
+        });
+      }
+    }
+    const mean = g.map((values) => values.map((x) => x / labels));
+    const norm = Math.sqrt(mean.flat().reduce((sum, x) => sum + x * x, 0));
+    const clip = Math.min(1, settings.maxGradNorm / (norm + 1e-6));
+    const rate =
+      s < settings.warmupSteps
+        ? (settings.learningRate * s) / settings.warmupSteps
+        : (settings.learningRate * (settings.totalSteps - s)) / (settings.totalSteps - settings.warmupSteps);
+    parameters.forEach(({ p, decay }, k) => {
+      for (let i = 0; i < p.length; i++) {
+        const x = mean[k][i] * clip;
+        m[k][i] = 0.9 * m[k][i] + 0.1 * x;
+        v[k][i] = 0.999 * v[k][i] + 0.001 * x * x;
+        if (decay) p[i] *= 1 - rate * settings.weightDecay;
+        const root = Math.sqrt(v[k][i] / (1 - 0.999 ** (s + 1)));
+        p[i] -= (rate * (m[k][i] / (1 - 0.9 ** (s + 1)))) / (root + 1e-8);
+      }
+    });
+    out.push({ loss: loss / labels, norm, rate, labels });
+  });
+  return { out, parameters };
+}
+
+describe('training loop', () => {
+  it.each<[string, Partial<LoopSettings>]>([
+    ['a smaller last step, clipping and decay', {}],
+    ['warm-up', { warmupSteps: 3 }],
+    ['a clip that never acts', { maxGradNorm: 100 }],
+    ['micro-batches of one row', { packTokens: 1 }],
+    ['an end in the middle of an epoch', { totalSteps: 4 }],
+  ])('agrees with the training written out by hand: %s', async (_, changes) => {
+    const input = inputOf(changes);
+    const steps = stepsIn(await collect(input));
+    const { out, parameters } = byHand(input.settings);
+    expect(steps.map((event) => event.labelTokens)).toEqual(out.map((step) => step.labels));
+    steps.forEach((event, s) => {
+      expect(event.loss).toBeCloseTo(out[s].loss, 5);
+      expect(event.gradNorm).toBeCloseTo(out[s].norm, 5);
+      expect(event.learningRate).toBeCloseTo(out[s].rate, 12);
+    });
+    parameters.forEach(({ p }, k) => {
+      p.forEach((value, i) => {
+        expect(input.step.trainables[k].values[i]).toBeCloseTo(value, 5);
+      });
+    });
+  });
+
+  it('gives the same numbers however rows are packed', async () => {
+    const whole = stepsIn(await collect(inputOf())).map((event) => event.loss);
+    const alone = stepsIn(await collect(inputOf({ packTokens: 1 }))).map((event) => event.loss);
+    alone.forEach((loss, s) => {
+      expect(loss).toBeCloseTo(whole[s], 6);
+    });
+  });
+
+  it('packs neighbours up to packTokens and names the step of every draw', async () => {
+    const step = bigramStep(V);
+    await collect(inputOf({ packTokens: 10, totalSteps: 3 }, step));
+    expect(step.calls).toEqual([
+      { rows: [0, 1], step: 1 },
+      { rows: [2], step: 1 },
+      { rows: [3, 4], step: 2 },
+      { rows: [5], step: 2 },
+      { rows: [6], step: 3 },
+    ]);
+  });
+
+  it('yields its events in order, with one evaluation at the end', async () => {
+    const types = async (changes: Partial<LoopSettings>) =>
+      (await collect(inputOf(changes))).map((event) => event.type).join(' ');
+    expect(await types({ totalSteps: 4 })).toBe('estimate step step evaluate step step evaluate finish');
+    expect(await types({ totalSteps: 3 })).toBe('estimate step step evaluate step evaluate finish');
+    expect(await types({ totalSteps: 2, evaluateEvery: 50 })).toBe('estimate step step evaluate finish');
+  });
+
+  it('runs without validation data', async () => {
+    const events = await collect({ ...inputOf({ totalSteps: 1 }), validation: undefined });
+    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'finish']);
+    expect(events.at(-1)).toMatchObject({ status: 'finished', best: null, step: 1 });
+  });
+
+  it('marks the best evaluation and remembers it at the end', async () => {
+    // A rate that overshoots: the held-out loss does not fall for ever.
+    const events = await collect(inputOf({ learningRate: 3, evaluateEvery: 1, maxGradNorm: 100 }));
+    const evaluations = events.filter((event) => event.type === 'evaluate');
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { loss, best } of evaluations) {
+      expect(best).toBe(loss < lowest);
+      lowest = Math.min(lowest, loss);
+    }
+    const winner = evaluations.find((event) => event.loss === lowest)!;
+    expect(evaluations.some((event) => !event.best)).toBe(true);
+    expect(events.at(-1)).toMatchObject({ best: { step: winner.step, loss: lowest } });
+  });
+
+  it('stops at a step boundary and says so', async () => {
+    let asked = 0;
+    const events = await collect({ ...inputOf(), stopped: () => asked++ >= 1, validation: undefined });
+    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'finish']);
+    expect(events.at(-1)).toMatchObject({ status: 'stopped', step: 1 });
+  });
+
+  it('is not finished when its last evaluation was given up', async () => {
+    let asked = 0;
+    const events = await collect({ ...inputOf({ totalSteps: 1 }), stopped: () => asked++ >= 1 });
+    expect(events.at(-1)).toMatchObject({ status: 'stopped', step: 1 });
+    expect(events.some((event) => event.type === 'evaluate')).toBe(false);
+  });
+});
+
+describe('numbers that go wrong', () => {
+  /** Spoils what the model says of one row, and what its gradient says whenever that row takes part. */
+  function spoiled(row: number, what: 'loss' | 'gradient', value: number) {
+    const step = bigramStep(V);
+    const { gradients } = step;
+    step.gradients = async (samples, address) => {
+      const result = await gradients(samples, address);
+      const at = samples.findIndex((sample) => sample.encoded.row === row);
+      if (at >= 0 && what === 'loss') result.samples[at].losses[0] = value;
+      if (at >= 0 && what === 'gradient') result.gradients.get('bias')![2] = value;
+      return result;
+    };
+    return step;
+  }
+
+  it.each<['loss' | 'gradient', number, number[], string]>([
+    ['loss', Number.NaN, [4], 'loss'],
+    ['loss', Number.POSITIVE_INFINITY, [4], 'loss'],
+    ['gradient', Number.NaN, [3, 4], 'gradient of bias'],
+    ['gradient', Number.NEGATIVE_INFINITY, [3, 4], 'gradient of bias'],
+  ])('stops at a %s of %s with the step, the rows and the tensor', async (what, value, blamed, tensor) => {
+    const step = spoiled(4, what, value);
+    const input = inputOf({ packTokens: 10 }, step);
+    const before: number[][] = [];
+    const seen: string[] = [];
+    const run = async () => {
+      for await (const event of trainingLoop(input)) {
+        seen.push(event.type);
+        before.push(Array.from(step.trainables[0].values));
+      }
+    };
+    const error = await run().catch((error) => error);
+    expect(error).toBeInstanceOf(LorikeetError);
+    expect(error.code).toBe('training');
+    expect(error.place).toEqual({ step: 2, rows: blamed, tensor });
+    expect(seen).toEqual(['estimate', 'step']);
+    // What the good step learned is still what the parameters say.
+    expect(Array.from(step.trainables[0].values)).toEqual(before[1]);
+  });
+
+  it('stops at an evaluation that is not finite', async () => {
+    const step = bigramStep(V);
+    step.evaluate = async (samples) =>
+      samples.map(() => ({ losses: new Float32Array([1, Number.NaN]), hits: new Uint8Array(2) }));
+    const error = await collect(inputOf({}, step)).catch((error) => error);
+    expect(error.place).toEqual({ step: 2, rows: [0], tensor: 'loss' });
+  });
+});
