@@ -1,0 +1,111 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkOutput, markEnded, openRunFolder, readRunRecord } from '../../src/train/run-folder.ts';
+
+let parent: string;
+let folder: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'lorikeet-run-'));
+  folder = join(parent, 'deep', 'run');
+});
+afterEach(() => rmSync(parent, { recursive: true, force: true }));
+
+const record = () => ({
+  status: 'running' as const,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  versions: { lorikeet: '0.1.0' },
+});
+const writeAdapter = (text: string) => (into: string) => {
+  writeFileSync(join(into, 'adapter_config.json'), '{}');
+  writeFileSync(join(into, 'adapter_model.safetensors'), text);
+};
+
+describe('output folder', () => {
+  it('may be new or empty', () => {
+    checkOutput(folder, false);
+    mkdirSync(folder, { recursive: true });
+    checkOutput(folder, false);
+  });
+
+  it('is refused when it holds a run, unless that may be overwritten', () => {
+    openRunFolder(folder, record()).close();
+    expect(() => checkOutput(folder, false)).toThrow(/holds a run.*--overwrite/s);
+    checkOutput(folder, true);
+  });
+
+  it('is refused with or without overwrite when no run wrote what it holds', () => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'thesis.tex'), 'x');
+    expect(() => checkOutput(folder, false)).toThrow('no run wrote');
+    expect(() => checkOutput(folder, true)).toThrow('no run wrote');
+    writeFileSync(join(folder, 'run.json'), '{"of": "another tool"}');
+    expect(() => checkOutput(folder, true)).toThrow('no run wrote');
+  });
+
+  it('is refused when it is a file', () => {
+    writeFileSync(join(parent, 'file'), '');
+    expect(() => checkOutput(join(parent, 'file'), true)).toThrow('got a file');
+  });
+});
+
+describe('run folder', () => {
+  it('keeps what it did not write when a run is overwritten', async () => {
+    const first = openRunFolder(folder, record());
+    first.appendMetrics({ type: 'step' }, false);
+    await first.replaceAdapter('last', writeAdapter('one'));
+    await first.replaceAdapter('best', writeAdapter('one'));
+    first.close();
+    writeFileSync(join(folder, 'notes.txt'), 'mine');
+    writeFileSync(join(folder, 'best', 'notes.txt'), 'mine');
+    openRunFolder(folder, record()).close();
+    expect(readdirSync(folder).sort()).toEqual(['best', 'metrics.jsonl', 'notes.txt', 'run.json']);
+    expect(readdirSync(join(folder, 'best'))).toEqual(['notes.txt']);
+    expect(readFileSync(join(folder, 'metrics.jsonl'), 'utf8')).toBe('');
+  });
+
+  it('writes a line an event', () => {
+    const run = openRunFolder(folder, record());
+    run.appendMetrics({ type: 'step', step: 1 }, false);
+    run.appendMetrics({ type: 'finish' }, true);
+    run.close();
+    const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8');
+    expect(lines).toBe('{"type":"step","step":1}\n{"type":"finish"}\n');
+  });
+
+  it('leaves the former adapter whole when a new one cannot be written', async () => {
+    const run = openRunFolder(folder, record());
+    await run.replaceAdapter('last', writeAdapter('good'));
+    const failing = run.replaceAdapter('last', (into) => {
+      writeAdapter('half')(into);
+      throw new Error('disk full');
+    });
+    await expect(failing).rejects.toThrow('disk full');
+    const weights = join(folder, 'adapter', 'adapter_model.safetensors');
+    expect(readFileSync(weights, 'utf8')).toBe('good');
+    await run.replaceAdapter('last', writeAdapter('better'));
+    expect(readFileSync(weights, 'utf8')).toBe('better');
+    expect(existsSync(join(folder, 'adapter.partial'))).toBe(false);
+    run.close();
+  });
+
+  it('updates its record and keeps the word of a run that ended by itself', () => {
+    const run = openRunFolder(folder, record());
+    run.update({ status: 'finished' });
+    markEnded(folder, 'failed', 'too late');
+    expect(readRunRecord(folder)).toMatchObject({ status: 'finished', versions: { lorikeet: '0.1.0' } });
+    run.update({ status: 'running' });
+    markEnded(folder, 'failed', 'the worker died');
+    expect(readRunRecord(folder)).toMatchObject({ status: 'failed', error: 'the worker died' });
+    run.close();
+  });
+});
