@@ -1,0 +1,47 @@
+import type { RgbImage } from '../processor.ts';
+
+/** Decoded channels before any change of colour: data[(y * width + x) * channels + channel]. */
+export interface RawImage {
+  width: number;
+  height: number;
+  channels: number;
+  kind: 'grey' | 'rgb' | 'cmyk';
+  data: Uint8Array | Uint16Array;
+}
+
+/**
+ * What Pillow's `convert("RGB")` makes of these channels: alpha is dropped, not blended; 16-bit colour keeps
+ * its high byte; CMYK is inverted and multiplied. 16-bit grey is clipped at 255, not scaled, except beside an
+ * alpha channel of its own (`greyHighByte`), where Pillow reads 16-bit grey as colour.
+ */
+export function toRgb(raw: RawImage, greyHighByte = false): RgbImage {
+  const { width, height } = raw;
+  const data = new Uint8Array(width * height * 3);
+  if (raw.kind === 'cmyk') fromCmyk(raw, data);
+  else if (raw.data instanceof Uint8Array) pick(raw, data, (value) => value);
+  else if (raw.kind === 'rgb' || greyHighByte) pick(raw, data, (value) => value >> 8);
+  else pick(raw, data, (value) => Math.min(value, 255));
+  return { width, height, data };
+}
+
+function pick(raw: RawImage, out: Uint8Array, narrow: (value: number) => number): void {
+  const step = raw.channels;
+  const [green, blue] = raw.kind === 'grey' ? [0, 0] : [1, 2];
+  for (let to = 0, from = 0; to < out.length; to += 3, from += step) {
+    out[to] = narrow(raw.data[from]);
+    out[to + 1] = narrow(raw.data[from + green]);
+    out[to + 2] = narrow(raw.data[from + blue]);
+  }
+}
+
+/** Paper white less black, less each ink on what the black left. */
+function fromCmyk(raw: RawImage, out: Uint8Array): void {
+  const shift = raw.data instanceof Uint16Array ? 8 : 0;
+  for (let to = 0, from = 0; to < out.length; to += 3, from += raw.channels) {
+    const light = 255 - (raw.data[from + 3] >> shift);
+    for (let c = 0; c < 3; c++) {
+      const product = (raw.data[from + c] >> shift) * light + 128;
+      out[to + c] = Math.max(0, light - (((product >> 8) + product) >> 8));
+    }
+  }
+}

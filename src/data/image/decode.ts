@@ -1,0 +1,137 @@
+import sharp, { type Metadata, type SharpOptions } from 'sharp';
+import { LorikeetError } from '../../errors.ts';
+import type { ImageReference } from '../example.ts';
+import type { RgbImage } from '../processor.ts';
+import { BrokenImage, saveAnew } from './broken.ts';
+import { type RawImage, toRgb } from './channels.ts';
+import { type ImageFormat, sniff } from './formats.ts';
+import { decodeGif, gifSize } from './gif.ts';
+import { bareJpeg } from './jpeg.ts';
+import { isTurned, turnUpright } from './orientation.ts';
+import { nameOf, readSource, readStart } from './source.ts';
+import { readTiffHeader } from './tiff.ts';
+
+/** Where Pillow stops with a DecompressionBombError: twice its MAX_IMAGE_PIXELS. */
+export const maxImagePixels = 2 * 89_478_485;
+
+/** Profiles are ignored; what Pillow refuses is refused, and mere warnings are not. */
+const lenient: SharpOptions = { ignoreIcc: true, autoOrient: false, failOn: 'none', limitInputPixels: false };
+const strict: SharpOptions = { ...lenient, failOn: 'error', limitInputPixels: maxImagePixels };
+
+/**
+ * Decodes PNG, JPEG, WebP, GIF (first frame) or TIFF (first page) to what Pillow's
+ * `Image.open(...).convert("RGB")` gives, byte for byte. EXIF rotation and colour profiles are left alone.
+ * Throws an `image` error for a picture that is missing, damaged, cut short, too large or of another format.
+ */
+export async function decodeImage(reference: ImageReference): Promise<RgbImage> {
+  const bytes = await readSource(reference);
+  return explained(reference, async () => {
+    const format = formatOf(bytes);
+    checkSize(await sizeOf(bytes, format));
+    return format === 'gif' ? decodeGif(bytes) : decodeWithSharp(bytes, format);
+  });
+}
+
+/** Width and height from the header alone. Throws as `decodeImage` does, but cannot see damage to the pixels. */
+export async function imageSize(reference: ImageReference): Promise<{ width: number; height: number }> {
+  const start = await readStart(reference);
+  const read = async (bytes: Uint8Array) => {
+    const size = await sizeOf(bytes, formatOf(bytes));
+    checkSize(size);
+    return size;
+  };
+  if (start.isWhole) return explained(reference, () => read(start.bytes));
+  // A header that reaches past the start (a TIFF directory, a long profile) needs the whole file.
+  return read(start.bytes).catch(async () => {
+    const bytes = await readSource(reference);
+    return explained(reference, () => read(bytes));
+  });
+}
+
+async function explained<T>(reference: ImageReference, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof LorikeetError) throw cause;
+    const isOurs = cause instanceof BrokenImage;
+    const [reason] = (cause as Error).message.split('\n');
+    throw new LorikeetError('image', {
+      what: isOurs ? reason : `expected a whole picture, got one that is damaged or cut short (${reason})`,
+      fix: (isOurs && cause.fix) || 'Copy or download it again, or take its row out of the data.',
+      file: nameOf(reference),
+      cause,
+    });
+  }
+}
+
+function formatOf(bytes: Uint8Array): ImageFormat {
+  const { format, other } = sniff(bytes);
+  if (format) return format;
+  const what = 'expected PNG, JPEG, WebP, GIF or TIFF';
+  if (other) throw new BrokenImage(`${what}, got ${other.name}`, other.fix);
+  throw new BrokenImage(`${what}, got bytes of no known picture format`);
+}
+
+async function sizeOf(bytes: Uint8Array, format: ImageFormat): Promise<{ width: number; height: number }> {
+  if (format === 'gif') return gifSize(bytes);
+  const turned = format === 'tiff' && isTurned(readTiffHeader(bytes).orientation);
+  const { width, height } = await sharp(bytes, lenient).metadata();
+  return turned ? { width: height, height: width } : { width, height };
+}
+
+function checkSize({ width, height }: { width: number; height: number }): void {
+  if (!(width > 0 && height > 0)) throw new BrokenImage(`expected a picture, got ${width}x${height} pixels`);
+  if (width * height <= maxImagePixels) return;
+  throw new BrokenImage(
+    `expected at most ${maxImagePixels} pixels, got ${width}x${height} = ${width * height}`,
+    'Save it smaller.',
+  );
+}
+
+async function decodeWithSharp(bytes: Uint8Array, format: ImageFormat): Promise<RgbImage> {
+  const source = format === 'jpeg' ? bareJpeg(bytes) : bytes;
+  const metadata = await sharp(source, strict).metadata();
+  const image = toRgb(await rawChannels(source, metadata), format === 'png' && isGreyWithAlpha(bytes));
+  return format === 'tiff' ? turnUpright(image, readTiffHeader(bytes).orientation) : image;
+}
+
+/** Colour type 4 of the IHDR chunk; a grey PNG whose transparency is one level is not of that type. */
+function isGreyWithAlpha(png: Uint8Array): boolean {
+  return png[25] === 4;
+}
+
+const kinds: Record<string, RawImage['kind']> = {
+  'b-w': 'grey',
+  grey16: 'grey',
+  srgb: 'rgb',
+  rgb16: 'rgb',
+  cmyk: 'cmyk',
+};
+
+/** The channels as they are stored: asking for the space and depth that are there keeps sharp from converting. */
+async function rawChannels(source: Uint8Array, { space, depth }: Metadata): Promise<RawImage> {
+  const kind = kinds[space ?? ''];
+  if (!kind || (depth !== 'uchar' && depth !== 'ushort')) {
+    throw new BrokenImage(`expected 8-bit or 16-bit grey, RGB or CMYK, got ${depth} ${space}`, saveAnew);
+  }
+  const pipeline = sharp(source, strict);
+  if (kind === 'cmyk') pipeline.pipelineColourspace('cmyk');
+  const { data, info } = await pipeline
+    .toColourspace(space as string)
+    .raw({ depth })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const width8 = depth === 'uchar' ? 1 : 2;
+  if (data.length !== width * height * channels * width8) {
+    throw new BrokenImage(
+      `expected ${width}x${height} pixels of ${channels} channels, got ${data.length} bytes`,
+    );
+  }
+  return {
+    width,
+    height,
+    channels,
+    kind,
+    data: width8 === 1 ? data : new Uint16Array(Uint8Array.from(data).buffer),
+  };
+}
