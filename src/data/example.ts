@@ -40,6 +40,8 @@ export interface Encoded {
   grids: Grid[];
   /** One reference for each image, in the same order. */
   images: ImageReference[];
+  /** How many tokens `maxLength` cut off the end; absent is none. */
+  cut?: number;
 }
 
 /** Labels in the form every other tool uses, [T]: the id where trained, -100 elsewhere. Not shifted. */

@@ -1,0 +1,41 @@
+import { LorikeetError } from '../../errors.ts';
+import type { Turn } from '../example.ts';
+import type { Fields } from './fields.ts';
+import { resolveImage } from './image-source.ts';
+import { type JsonObject, named, own } from './own.ts';
+
+/**
+ * A flat row (`image, question, answer`) as one user turn and its answer: the image, or images, then the question
+ * as it stands, nothing between. A list of images may be empty; an absent image is an error, never no image.
+ */
+export function flatTurns(row: JsonObject, fields: Partial<Fields>, folder: string): Turn[] {
+  const question = textOf(row, fields.question ?? 'question');
+  const answer = textOf(row, fields.answer ?? 'answer');
+  return [
+    {
+      role: 'user',
+      content: [
+        ...sourcesOf(row, fields.image ?? 'image').map((source) => {
+          return { type: 'image' as const, image: resolveImage(source, folder) };
+        }),
+        { type: 'text', text: question },
+      ],
+    },
+    { role: 'assistant', content: [{ type: 'text', text: answer }] },
+  ];
+}
+
+function sourcesOf(row: JsonObject, column: string): unknown[] {
+  const value = own(row, column);
+  return Array.isArray(value) ? value : [value];
+}
+
+function textOf(row: JsonObject, column: string): string {
+  const value = own(row, column);
+  if (typeof value === 'string') return value;
+  if (Number.isSafeInteger(value)) return String(value);
+  throw new LorikeetError('data', {
+    what: `column ${column} expected text, got ${named(value)}`,
+    fix: 'Write it in quotes, exactly as the model is to read or say it.',
+  });
+}

@@ -1,0 +1,78 @@
+import { statSync } from 'node:fs';
+import { type ErrorPlace, LorikeetError } from '../errors.ts';
+import { indexLines, type LineIndex, readBytes, readLine } from './lines.ts';
+
+/** A data file as parsed rows, whatever its way of writing them: JSON lines, or one JSON array. */
+export interface Table {
+  readonly file: string;
+  readonly length: number;
+  readonly sha256: string;
+  /** Where a row stands, for errors. */
+  place(row: number): ErrorPlace;
+  /** @throws LorikeetError 'data' naming file and line where it is not JSON. */
+  value(row: number): unknown;
+}
+
+const maxArrayBytes = 400 * 2 ** 20; // the longest string V8 builds is 512 MiB
+
+/** Lines are indexed and read one by one when asked for; an array is parsed once and kept. */
+export async function openTable(file: string): Promise<Table> {
+  const lines = await indexLines(file);
+  return lines.isArray ? arrayTable(lines) : lineTable(lines);
+}
+
+function lineTable(lines: LineIndex): Table {
+  const { file, sha256 } = lines;
+  const place = (row: number) => ({ file, line: lines.numbers[row], row });
+  const value = (row: number) => {
+    const bytes = readLine(lines, row);
+    if (bytes.length < lines.lengths[row]) throw changed(place(row));
+    return parseJson(bytes, place(row), 'Write each row as one JSON object on one line.');
+  };
+  return { file, sha256, length: lines.starts.length, place, value };
+}
+
+function changed(place: ErrorPlace): LorikeetError {
+  return new LorikeetError('data', {
+    ...place,
+    what: 'the line expected where it was at the start, got the end of the file',
+    fix: 'Leave the data file alone while it is in use.',
+  });
+}
+
+function arrayTable({ file, sha256 }: LineIndex): Table {
+  const { size } = statSync(file);
+  if (size > maxArrayBytes) {
+    throw new LorikeetError('data', {
+      file,
+      what: `a JSON array of at most ${maxArrayBytes} bytes expected, got ${size}`,
+      fix: 'Write it as .jsonl, one row a line: those are read row by row.',
+    });
+  }
+  const rows = parseJson(
+    readBytes(file, 0, size),
+    { file },
+    'Write the rows as one JSON array, or one row a line.',
+  );
+  if (!Array.isArray(rows)) throw new LorikeetError('data', { file, what: 'a JSON array expected' });
+  return { file, sha256, length: rows.length, place: (row) => ({ file, row }), value: (row) => rows[row] };
+}
+
+function parseJson(bytes: Uint8Array, place: ErrorPlace, fix: string): unknown {
+  let text = '';
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes); // drops a byte order mark
+    return JSON.parse(text);
+  } catch (cause) {
+    const line = place.line ?? lineOf(text, cause);
+    const what =
+      text === '' ? 'UTF-8 expected, got other bytes' : `JSON expected, got ${(cause as Error).message}`;
+    throw new LorikeetError('data', { ...place, ...(line !== undefined && { line }), what, fix, cause });
+  }
+}
+
+/** The line in a JSON text that a SyntaxError's position stands for. */
+function lineOf(text: string, cause: unknown): number | undefined {
+  const position = cause instanceof SyntaxError ? /position (\d+)/.exec(cause.message) : null;
+  return position ? text.slice(0, Number(position[1])).split('\n').length : undefined;
+}
