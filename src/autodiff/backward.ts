@@ -91,7 +91,7 @@ class BackwardWalk {
     const known = this.#recomputed.get(value);
     if (known !== undefined) return known;
     const inputs = node.inputs.map((input) => this.#forward(input));
-    const again = this.#graph.node(node.op, node.attributes, inputs, undefined);
+    const again = this.#graph.node(node.op, node.attributes, inputs);
     this.#recomputed.set(value, again);
     return again;
   }

@@ -11,7 +11,11 @@ export class GraphBuilder {
   #region: number | undefined;
   #regions = 0;
 
-  node<K extends OpKind>(op: K, attributes: Ops[K], inputs: readonly Value[], region = this.#region): Value {
+  node<K extends OpKind>(op: K, attributes: Ops[K], inputs: readonly Value[]): Value {
+    return this.#add(op, attributes, inputs, this.#region);
+  }
+
+  #add<K extends OpKind>(op: K, attributes: Ops[K], inputs: readonly Value[], region?: number): Value {
     const type = inferType(
       op,
       attributes,
@@ -43,6 +47,7 @@ export class GraphBuilder {
     return { nodes: this.nodes, outputs: this.#outputs };
   }
 
+  /** Leaves stand outside every region: there is nothing to compute again. */
   #leaf(key: string, make: () => Value): Value {
     const known = this.#leaves.get(key) ?? make();
     this.#leaves.set(key, known);
@@ -50,13 +55,13 @@ export class GraphBuilder {
   }
 
   input = (name: string, type: TensorType): Value =>
-    this.#leaf(`input ${name}`, () => this.node('input', { name, type }, [], undefined));
+    this.#leaf(`input ${name}`, () => this.#add('input', { name, type }, []));
   parameter = (name: string, shape: Shape, location?: TensorLocation): Value =>
     this.#leaf(`parameter ${name}`, () =>
-      this.node('parameter', { name, type: { shape, dtype: 'f32' }, location }, [], undefined),
+      this.#add('parameter', { name, type: { shape, dtype: 'f32' }, location }, []),
     );
   constant = (type: TensorType, data: Float32Array | Int32Array): Value =>
-    this.node('constant', { type, data }, []);
+    this.#add('constant', { type, data }, []);
 
   matmul = (a: Value, b: Value, { transA = false, transB = false } = {}): Value =>
     this.node('matmul', { transA, transB }, [a, b]);

@@ -1,6 +1,7 @@
 /** What each op becomes on ONNX Runtime's CPU kernels: one total table. */
 import { dropoutColumns, dropoutFactors, dropoutThreshold } from '../graph/dropout.ts';
 import type { Value } from '../graph/ir.ts';
+import type { Shape } from '../graph/shape.ts';
 import type { EmissionRule, EmissionTable, Emitter } from './emit.ts';
 
 const microsoft = 'com.microsoft';
@@ -20,8 +21,15 @@ const reducing =
   (emit: Emitter, { axes }: { axes: readonly number[] }, [x]: readonly Value[]): string =>
     emit.op(op, [emit.value(x), axesInput(emit, axes)], { keepdims: 1 });
 
-const reshape = (emit: Emitter, name: string, shape: Parameters<Emitter['shape']>[0]) =>
-  emit.op('Reshape', [name, emit.shape(shape)]);
+/** One unknown length is what Reshape infers by itself; several are computed. */
+const reshape = (emit: Emitter, name: string, shape: Shape) => {
+  const symbolic = shape.filter((dim) => typeof dim === 'string').length;
+  const lengths = shape.map((dim) => (typeof dim === 'string' ? -1 : dim));
+  return emit.op('Reshape', [
+    name,
+    symbolic > 1 ? emit.shape(shape) : emit.constant('i64', [shape.length], lengths),
+  ]);
+};
 
 /** The mask is integer arithmetic that wraps at 32 bits; `src/graph/dropout.ts` states it once in plain TypeScript. */
 const dropout: EmissionRule<'dropout'> = (emit, { rate, salt }, [x, keys]) => {

@@ -132,15 +132,20 @@ class Emission implements Emitter {
   #length(dim: Dim): string {
     const { factor, symbol } = splitDim(dim);
     if (symbol === undefined) return this.constant('i64', [1], [factor]);
-    let unit = this.#lengths.get(symbol);
-    if (!unit) {
-      const port = nodesOfKind(this.#graph, 'input').find((node) => node.type.shape.includes(symbol));
-      if (!port) throw shapeError(`length ${symbol} expected an input that has it`);
-      const axis = port.type.shape.indexOf(symbol);
-      unit = this.op('Shape', [port.attributes.name], { start: axis, end: axis + 1 });
-      this.#lengths.set(symbol, unit);
-    }
+    const unit = this.#lengths.get(symbol) ?? this.#readSymbol(symbol);
+    this.#lengths.set(symbol, unit);
     return factor === 1 ? unit : this.op('Mul', [unit, this.constant('i64', [1], [factor])]);
+  }
+
+  #readSymbol(symbol: string): string {
+    for (const { attributes, type } of nodesOfKind(this.#graph, 'input')) {
+      const axis = type.shape.findIndex((dim) => splitDim(dim).symbol === symbol);
+      if (axis < 0) continue;
+      const length = this.op('Shape', [attributes.name], { start: axis, end: axis + 1 });
+      const { factor } = splitDim(type.shape[axis]);
+      return factor === 1 ? length : this.op('Div', [length, this.constant('i64', [1], [factor])]);
+    }
+    throw shapeError(`length ${symbol} expected an input that has it`);
   }
 
   value(value: Value): string {

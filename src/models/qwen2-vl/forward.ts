@@ -1,0 +1,131 @@
+/**
+ * The one forward of Qwen2-VL: training, scoring and decoding are graphs built from it. Symbols: T tokens of all
+ * samples of a run, N rows that predict, M image tokens (and M mergeSize^2 patches).
+ */
+import { backward } from '../../autodiff/backward.ts';
+import { GraphBuilder } from '../../graph/builder.ts';
+import type { Graph, TensorType, Value } from '../../graph/ir.ts';
+import type { Shape } from '../../graph/shape.ts';
+import { nextTokenLogits, nextTokenLoss } from '../../nn/loss.ts';
+import type { LoraBranch, Network, Parameter } from '../../nn/network.ts';
+import type { Qwen2VLConfig } from './config.ts';
+import { decoder, embedTokens, finalNorm, headWeight, type ImageInputs } from './text.ts';
+import { visionTower } from './vision.ts';
+
+export interface ModelDefinition {
+  config: Qwen2VLConfig;
+  parameters: ReadonlyMap<string, Parameter>;
+  lora: ReadonlyMap<string, LoraBranch>;
+  recompute: boolean;
+}
+
+export const outputNames = {
+  logSumExp: 'logSumExp',
+  label: 'label',
+  largest: 'largest',
+  logits: 'logits',
+} as const;
+export const imageEmbeddings = 'imageEmbeddings';
+export const gradientName = (parameter: string) => `gradient ${parameter}`;
+
+/** Vision parameters that are trained must be differentiated: the tower then stands inside the step's graph. */
+export function trainsVision({ parameters }: Pick<ModelDefinition, 'parameters'>): boolean {
+  return [...parameters.values()].some(
+    ({ name, role }) => role === 'trainable' && name.startsWith('model.visual.'),
+  );
+}
+
+/** Losses of the label rows and the gradients of their sum. */
+export function trainingGraph(model: ModelDefinition): Graph {
+  const net = network(model, true);
+  const { graph } = net;
+  const loss = lossOf(net, model);
+  const trainable = [...model.parameters.values()].filter(({ role }) => role === 'trainable');
+  const values = trainable.map(({ name, shape }) => graph.parameter(name, fedShape(net, name, shape)));
+  const gradients = backward(graph, loss.seeds(), values);
+  trainable.forEach(({ name }, i) => {
+    const gradient = gradients.get(values[i]);
+    if (gradient !== undefined) graph.output(gradientName(name), gradient);
+  });
+  return graph.finish();
+}
+
+/** Losses alone, without dropout. */
+export function scoringGraph(model: ModelDefinition): Graph {
+  const net = network(model, false);
+  lossOf(net, model);
+  return net.graph.finish();
+}
+
+/** Logits [N, V] at the rows asked for. */
+export function logitsGraph(model: ModelDefinition): Graph {
+  const net = network(model, false);
+  const hidden = hiddenAtRows(net, model);
+  net.graph.output(outputNames.logits, nextTokenLogits(net, headWeight(model.config), hidden));
+  return net.graph.finish();
+}
+
+/** One image through a frozen tower: [M, D]. */
+export function visionGraph(model: ModelDefinition): Graph {
+  const net = network({ ...model, recompute: false }, false);
+  net.graph.output(imageEmbeddings, vision(net, model.config, false));
+  return net.graph.finish();
+}
+
+function network(model: ModelDefinition, training: boolean): Network {
+  const { parameters, lora } = model;
+  return { graph: new GraphBuilder(), parameters, lora, training, recompute: training && model.recompute };
+}
+
+/** A trainable parameter keeps the shape under which the forward pass already reads it. */
+function fedShape({ graph }: Network, name: string, shape: number[]): number[] {
+  const known = graph.nodes.find((node) => node.op === 'parameter' && node.attributes.name === name);
+  return (known?.type.shape as number[] | undefined) ?? shape;
+}
+
+function lossOf(net: Network, model: ModelDefinition) {
+  const { graph } = net;
+  const labels = graph.input('labels', i32(['N']));
+  const loss = nextTokenLoss(net, headWeight(model.config), hiddenAtRows(net, model), labels);
+  graph.output(outputNames.logSumExp, loss.logSumExp);
+  graph.output(outputNames.label, loss.label);
+  graph.output(outputNames.largest, loss.largest);
+  return loss;
+}
+
+const f32 = (shape: Shape): TensorType => ({ shape, dtype: 'f32' });
+const i32 = (shape: Shape): TensorType => ({ shape, dtype: 'i32' });
+
+/** [N, D] what the head reads at the rows that predict; no other row passes the norm or the head. */
+function hiddenAtRows(net: Network, model: ModelDefinition): Value {
+  const { graph } = net;
+  const { config } = model;
+  const half = config.text.headDim / 2;
+  const images: ImageInputs = {
+    embeddings: trainsVision(model)
+      ? vision(net, config, true)
+      : graph.input(imageEmbeddings, f32(['M', config.text.hiddenSize])),
+    index: graph.input('imageIndex', i32(['T'])),
+    isImage: graph.input('isImage', f32(['T', 1])),
+  };
+  const x = embedTokens(net, graph.input('ids', i32(['T'])), images);
+  const hidden = decoder(net, config, x, {
+    cos: graph.input('cos', f32(['T', half])),
+    sin: graph.input('sin', f32(['T', half])),
+    mask: graph.input('mask', f32(['T', 'T'])),
+  });
+  return finalNorm(net, graph.gather(hidden, graph.input('rows', i32(['N']))), config);
+}
+
+function vision(net: Network, config: Qwen2VLConfig, several: boolean): Value {
+  const { graph } = net;
+  const { headDim, inChannels, temporalPatchSize, patchSize, spatialMergeSize } = config.vision;
+  const patches = `${spatialMergeSize ** 2}*M`;
+  const patchLength = inChannels * temporalPatchSize * patchSize ** 2;
+  return visionTower(net, config, {
+    patches: graph.input('patches', f32([patches, patchLength])),
+    cos: graph.input('visionCos', f32([patches, headDim / 2])),
+    sin: graph.input('visionSin', f32([patches, headDim / 2])),
+    mask: several ? graph.input('visionMask', f32([patches, patches])) : undefined,
+  });
+}

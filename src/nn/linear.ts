@@ -1,0 +1,32 @@
+/** y = x W' + b, with a LoRA branch where the module has one. */
+import type { GraphBuilder } from '../graph/builder.ts';
+import type { Value } from '../graph/ir.ts';
+import { hash } from '../random.ts';
+import { loraNames, type Network, parameter } from './network.ts';
+
+/** x [rows, in] -> [rows, out]. `module` names the weight, `<module>.weight` [out, in], and its bias. */
+export function linear(net: Network, module: string, x: Value, { bias }: { bias: boolean }): Value {
+  const { graph } = net;
+  let y = graph.matmul(x, parameter(net, `${module}.weight`), { transB: true });
+  if (bias) y = graph.add(y, parameter(net, `${module}.bias`));
+  const branch = net.lora.get(module);
+  if (!branch) return y;
+  const names = loraNames(module);
+  const input = net.training && branch.dropout > 0 ? dropout(graph, module, x, branch.dropout) : x;
+  const low = graph.matmul(input, parameter(net, names.a), { transB: true }); // [rows, R]
+  // The scale acts on R columns instead of on all outputs.
+  return graph.add(
+    y,
+    graph.matmul(graph.scale(low, branch.scale), parameter(net, names.b), { transB: true }),
+  );
+}
+
+/** Rows of a kind (tokens, patches, merged patches) share keys; the module's name makes its mask its own. */
+function dropout(graph: GraphBuilder, module: string, x: Value, rate: number): Value {
+  const rows = graph.shape(x)[0];
+  const keys = graph.input(dropoutKeysName(String(rows)), { shape: [rows], dtype: 'i32' });
+  return graph.dropout(x, keys, rate, hash(module) | 0);
+}
+
+/** The input that holds a key for each row of matrices with this symbolic number of rows. */
+export const dropoutKeysName = (rows: string) => `dropoutKeys ${rows}`;

@@ -1,0 +1,132 @@
+/** Logits, losses and gradients held against transformers and PEFT: see reference/parity. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadModelConfig, type Qwen2VLConfig } from '../../src/models/qwen2-vl/config.ts';
+import { mropePositions } from '../../src/models/qwen2-vl/positions.ts';
+import { openModelWeights, parameterTable } from '../../src/models/qwen2-vl/weights.ts';
+import { compileSteps } from '../../src/train/compiled-step.ts';
+import { addLora, frozenParameters, type ParameterRoles, trainWhole } from '../../src/train/parameters.ts';
+import { writeTinyCheckpoint } from '../support/checkpoint.ts';
+import {
+  decode,
+  decodeAll,
+  type ForwardCase,
+  forwardCases,
+  initialAdapter,
+  largestDifferenceOverLargest,
+  loadForwardCase,
+  relativeL2,
+  samplesOf,
+} from '../support/parity.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'lorikeet-parity-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const tensorName = (key: string) => key.replace(/^base_model\.model\./, '');
+
+async function roles(parity: ForwardCase, config: Qwen2VLConfig, dir: string): Promise<ParameterRoles> {
+  const frozen = frozenParameters(config, await openModelWeights(dir, config));
+  if (!parity.lora) {
+    const kinds = new Map(parameterTable(config).map(({ name, kind }) => [name, kind]));
+    return trainWhole(frozen, 'all', kinds);
+  }
+  const adapter = initialAdapter(parity, parity.gradients);
+  const initial = new Map([...adapter].map(([key, { values }]) => [tensorName(key), values]));
+  return addLora(config, frozen, { ...parity.lora, dropout: 0 }, { seed: 1, initial });
+}
+
+describe.each(forwardCases)('%s', (name) => {
+  const parity = loadForwardCase(name);
+  const samples = samplesOf(parity);
+  const dir = join(folder, name);
+  let config: Qwen2VLConfig;
+  beforeAll(async () => {
+    writeTinyCheckpoint(dir, parity);
+    config = await loadModelConfig(dir);
+  });
+
+  async function compile(recompute = false) {
+    const { trainables, ...table } = await roles(parity, config, dir);
+    return compileSteps({ config, ...table, recompute }, trainables, { target: 'cpu', threads: 1 });
+  }
+
+  it('selects the modules that PEFT selects', async () => {
+    const { lora } = await roles(parity, config, dir);
+    expect([...lora.keys()].sort()).toEqual(parity.lora?.modules ?? []);
+  });
+
+  it('has the positions of get_rope_index', () => {
+    parity.samples.forEach(({ ids, grids, positions, positionDelta }) => {
+      const { imageTokenId, vision } = config;
+      const found = mropePositions(ids, grids, { imageTokenId, mergeSize: vision.spatialMergeSize });
+      expect([...found.indices]).toEqual(positions.flat());
+      expect(found.delta).toBe(positionDelta);
+    });
+  });
+
+  it('gets losses within 1e-5 and gradients within 1e-5 relative L2, one sample at a time', async () => {
+    const step = await compile();
+    const sums = new Map<string, Float32Array>();
+    for (const [i, sample] of samples.entries()) {
+      const { samples: losses, gradients } = await step.gradients([sample], { seed: 1, step: 0 });
+      expect(largestDifferenceOverLargest(losses[0].losses, decode(parity.samples[i].losses))).toBeLessThan(
+        1e-5,
+      );
+      for (const [key, gradient] of gradients)
+        sums.set(
+          key,
+          Float32Array.from(gradient, (value, j) => value + (sums.get(key)?.[j] ?? 0)),
+        );
+    }
+    await step.close();
+    expectGradients(sums);
+  });
+
+  it('gets the same from all samples in one run, with recompute', async () => {
+    const step = await compile(true);
+    const { samples: losses, gradients } = await step.gradients(samples, { seed: 1, step: 0 });
+    const scored = await step.evaluate(samples);
+    await step.close();
+    losses.forEach((sample, i) => {
+      const expected = decode(parity.samples[i].losses);
+      expect(largestDifferenceOverLargest(sample.losses, expected)).toBeLessThan(1e-5);
+      expect(largestDifferenceOverLargest(scored[i].losses, expected)).toBeLessThan(1e-5);
+      expect([...sample.hits]).toEqual(expectedHits(parity.samples[i]));
+    });
+    expectGradients(gradients);
+  });
+
+  it('gets logits within 1e-5', async () => {
+    const step = await compile();
+    for (const [i, sample] of samples.entries()) {
+      const { rows, logits } = parity.samples[i];
+      const width = logits.shape[1];
+      const row = rows[rows.length - 1];
+      const cut = { ...sample.encoded, ids: sample.encoded.ids.slice(0, row + 1) };
+      const found = await step.nextLogits({ ...sample, encoded: cut });
+      expect(largestDifferenceOverLargest(found, decode(logits).slice(-width))).toBeLessThan(1e-5);
+    }
+    await step.close();
+  });
+
+  function expectGradients(found: Map<string, Float32Array>) {
+    const expected = decodeAll(parity.gradients);
+    expect(found.size).toBe(expected.size);
+    for (const [key, gradient] of expected) {
+      const ours = found.get(tensorName(key));
+      expect(ours, key).toBeDefined();
+      expect(relativeL2(ours!, gradient), key).toBeLessThan(1e-5);
+    }
+  }
+});
+
+function expectedHits({ logits, ids, rows }: ForwardCase['samples'][number]): number[] {
+  const width = logits.shape[1];
+  const values = decode(logits);
+  return rows.map((row, n) => {
+    const line = values.subarray(n * width, (n + 1) * width);
+    return Number(line[ids[row + 1]] >= Math.max(...line));
+  });
+}
