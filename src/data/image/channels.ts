@@ -16,6 +16,9 @@ export interface RawImage {
  */
 export function toRgb(raw: RawImage, greyHighByte = false): RgbImage {
   const { width, height } = raw;
+  if (raw.kind === 'rgb' && raw.channels === 3 && raw.data instanceof Uint8Array) {
+    return { width, height, data: raw.data };
+  }
   const data = new Uint8Array(width * height * 3);
   if (raw.kind === 'cmyk') fromCmyk(raw, data);
   else if (raw.data instanceof Uint8Array) pick(raw, data, (value) => value);

@@ -6,8 +6,9 @@ import { BrokenImage, saveAnew } from './broken.ts';
 import { type RawImage, toRgb } from './channels.ts';
 import { type ImageFormat, sniff } from './formats.ts';
 import { decodeGif, gifSize } from './gif.ts';
-import { bareJpeg } from './jpeg.ts';
+import { bareJpeg, jpegSize } from './jpeg.ts';
 import { isTurned, turnUpright } from './orientation.ts';
+import { isGreyWithAlpha, pngSize } from './png.ts';
 import { nameOf, readSource, readStart } from './source.ts';
 import { readTiffHeader } from './tiff.ts';
 
@@ -73,6 +74,9 @@ function formatOf(bytes: Uint8Array): ImageFormat {
 }
 
 async function sizeOf(bytes: Uint8Array, format: ImageFormat): Promise<{ width: number; height: number }> {
+  // A data set has its sizes read at the start: these three come without a trip through the decoder.
+  const known = format === 'png' ? pngSize(bytes) : format === 'jpeg' ? jpegSize(bytes) : undefined;
+  if (known) return known;
   if (format === 'gif') return gifSize(bytes);
   const turned = format === 'tiff' && isTurned(readTiffHeader(bytes).orientation);
   const { width, height } = await sharp(bytes, lenient).metadata();
@@ -93,11 +97,6 @@ async function decodeWithSharp(bytes: Uint8Array, format: ImageFormat): Promise<
   const metadata = await sharp(source, strict).metadata();
   const image = toRgb(await rawChannels(source, metadata), format === 'png' && isGreyWithAlpha(bytes));
   return format === 'tiff' ? turnUpright(image, readTiffHeader(bytes).orientation) : image;
-}
-
-/** Colour type 4 of the IHDR chunk; a grey PNG whose transparency is one level is not of that type. */
-function isGreyWithAlpha(png: Uint8Array): boolean {
-  return png[25] === 4;
 }
 
 const kinds: Record<string, RawImage['kind']> = {
@@ -121,8 +120,8 @@ async function rawChannels(source: Uint8Array, { space, depth }: Metadata): Prom
     .raw({ depth })
     .toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
-  const width8 = depth === 'uchar' ? 1 : 2;
-  if (data.length !== width * height * channels * width8) {
+  const valueBytes = depth === 'uchar' ? 1 : 2;
+  if (data.length !== width * height * channels * valueBytes) {
     throw new BrokenImage(
       `expected ${width}x${height} pixels of ${channels} channels, got ${data.length} bytes`,
     );
@@ -132,6 +131,6 @@ async function rawChannels(source: Uint8Array, { space, depth }: Metadata): Prom
     height,
     channels,
     kind,
-    data: width8 === 1 ? data : new Uint16Array(Uint8Array.from(data).buffer),
+    data: valueBytes === 1 ? data : new Uint16Array(Uint8Array.from(data).buffer),
   };
 }
