@@ -1,0 +1,115 @@
+/** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
+import { z } from 'zod';
+
+const wholeFrom = (least: number) => z.int().min(least);
+const text = z.string().min(1);
+const path = text.describe('path, relative to the config file');
+const names = z.array(text).min(1);
+
+export const decoderLinears = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+
+export const fieldsSchema = z.strictObject({
+  image: text.optional(),
+  question: text.optional(),
+  answer: text.optional(),
+  type: text.optional(),
+  group: text.optional(),
+});
+
+export const dataSchema = z.strictObject({
+  train: path.describe('rows to train on: .jsonl or .json'),
+  validation: path.optional().describe('rows to evaluate on, during and after training'),
+  images: path
+    .optional()
+    .describe('folder that image paths are relative to; without it, the data file stands beside them'),
+  system: text.optional().describe('system text of every conversation that brings none'),
+  maxLength: wholeFrom(1).default(2048).describe('tokens of a sample, image tokens counted'),
+  fields: fieldsSchema.optional().describe('names of the columns, where they are not guessed right'),
+  onBadRow: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('what a row that cannot be used does to the run'),
+});
+
+export const imageSchema = z.strictObject({
+  minPixels: wholeFrom(1).optional().describe("overrides the checkpoint's preprocessor"),
+  maxPixels: wholeFrom(1).optional().describe("overrides the checkpoint's preprocessor"),
+});
+
+export const loraSchema = z.strictObject({
+  rank: wholeFrom(1).max(4096).default(16),
+  alpha: z.number().positive().default(32).describe('scale = alpha / rank; alpha / sqrt(rank) with rslora'),
+  dropout: z.number().min(0).lt(1).default(0),
+  targetModules: z
+    .union([names, text])
+    .default(decoderLinears)
+    .describe('suffixes of module names, or one regex for whole names, or all-linear'),
+  rslora: z.boolean().default(false),
+});
+
+export const fullSchema = z.strictObject({
+  parameters: z
+    .union([names, text])
+    .default('all')
+    .describe('parameters trained whole: suffixes of their names, or one regex for whole names, or all'),
+});
+
+export const trainSchema = z.strictObject({
+  epochs: wholeFrom(1).default(3),
+  maxSteps: wholeFrom(1).optional().describe('ends the run early; the schedule then ends there too'),
+  learningRate: z.number().positive().max(1).default(5e-6),
+  weightDecay: z.number().min(0).default(0.01).describe('not on biases and norms'),
+  schedule: z.enum(['linear', 'cosine', 'constant']).default('linear'),
+  warmupSteps: wholeFrom(0).default(0),
+  warmupRatio: z.number().min(0).lt(1).optional().describe('share of all steps, instead of warmupSteps'),
+  gradientAccumulation: wholeFrom(1).default(16).describe('rows of one optimizer step'),
+  packTokens: wholeFrom(1).default(512).describe('rows of a step run together up to this many tokens'),
+  maxGradNorm: z
+    .number()
+    .min(0)
+    .default(1)
+    .describe('clips the global norm of the gradient; 0 does not clip'),
+  shuffle: z.boolean().default(true),
+  seed: wholeFrom(0)
+    .max(2 ** 32 - 1)
+    .default(42),
+  evaluateEvery: wholeFrom(0).default(50).describe('steps between evaluations; 0 evaluates at the end alone'),
+  recompute: z
+    .boolean()
+    .default(true)
+    .describe("computes a layer's activations again in the backward pass to save memory"),
+  threads: wholeFrom(1).max(1024).optional().describe('physical cores where not given'),
+});
+
+export const configSchema = z.strictObject({
+  model: path.describe('folder in Hugging Face layout'),
+  adapter: path.optional().describe('adapter to go on from'),
+  data: dataSchema,
+  image: imageSchema.prefault({}),
+  lora: loraSchema.optional().describe('excludes full'),
+  full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
+  train: trainSchema.prefault({}),
+  output: path.describe('run folder'),
+});
+
+/** A config as it is written: everything with a default may be left out. */
+export type ConfigInput = z.input<typeof configSchema>;
+/** A config with every default filled in; `lora` and `full` stay absent where they were. */
+export type Config = z.output<typeof configSchema>;
+export type LoraConfig = z.output<typeof loraSchema>;
+export type FullConfig = z.output<typeof fullSchema>;
+export type DataConfig = z.output<typeof dataSchema>;
+export type ImageConfig = z.output<typeof imageSchema>;
+export type TrainConfig = z.output<typeof trainSchema>;
+
+export const loraDefaults: LoraConfig = loraSchema.parse({});
+
+/** Words that name files and folders. */
+export const pathWords = [
+  'model',
+  'adapter',
+  'data.train',
+  'data.validation',
+  'data.images',
+  'output',
+] as const;

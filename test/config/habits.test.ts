@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { distance, meaningOf } from '../../src/config/habits.ts';
+import { sections, words, wordsOf } from '../../src/config/words.ts';
+
+describe('meaningOf', () => {
+  it('never sends anybody to a word that does not exist', () => {
+    const names = new Set(words.map((word) => word.name));
+    for (const key of [
+      'modelNameOrPath',
+      'lr',
+      'eval_steps',
+      'lora_r',
+      'image_dir',
+      'gradClip',
+      'iters',
+      'columns',
+    ]) {
+      const word = /^Use ([\w.]+?)\.?$/.exec(meaningOf(key, ''))?.[1];
+      expect(names.has(word ?? ''), `${key} -> ${word}`).toBe(true);
+    }
+  });
+
+  it('lists what a section knows where nothing is near', () => {
+    expect(meaningOf('frobnicate', 'image')).toBe('image knows: minPixels, maxPixels.');
+    expect(meaningOf('frobnicate', '')).toBe(`The file knows: ${wordsOf('').join(', ')}.`);
+  });
+
+  it('copes with absurd keys', () => {
+    expect(meaningOf('x'.repeat(100_000), 'train')).toContain('train knows');
+    expect(meaningOf('', '')).toContain('The file knows');
+    expect(meaningOf('ключ', '')).toContain('The file knows');
+  });
+});
+
+describe('distance', () => {
+  it.each([
+    ['', '', 0],
+    ['epochs', 'epcohs', 1],
+    ['kitten', 'sitting', 3],
+    ['', 'abc', 3],
+  ])('%j to %j is %i', (a, b, expected) => {
+    expect(distance(a, b)).toBe(expected);
+  });
+});
+
+describe('words', () => {
+  it('are those of the schema', () => {
+    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train']);
+    expect(wordsOf('')).toEqual(['model', 'adapter', 'data', 'image', 'lora', 'full', 'train', 'output']);
+  });
+});
