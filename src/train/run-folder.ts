@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { LorikeetError } from '../errors.ts';
+import { writeFileAtomically } from '../formats/atomic.ts';
 
 /** What stands in a run folder. Nothing else in it is ever touched. */
 export const runFiles = {
@@ -74,16 +75,16 @@ export interface RunFolder {
   appendMetrics(line: object, durable: boolean): void;
   /** Replaces the adapter in `adapter/` or `best/`; `write` is handed an empty folder. */
   replaceAdapter(which: 'last' | 'best', write: (folder: string) => Promise<void> | void): Promise<void>;
-  update(changes: Partial<RunRecord>): void;
+  update(changes: Partial<RunRecord>): Promise<void>;
   close(): void;
 }
 
 /** Creates the folder, or clears the run that it holds: call `checkOutput` first. */
-export function openRunFolder(path: string, record: RunRecord): RunFolder {
+export async function openRunFolder(path: string, record: RunRecord): Promise<RunFolder> {
   let current = record;
   mkdirSync(path, { recursive: true });
   removeRun(path);
-  writeRecord(path, current);
+  await writeRecord(path, current);
   const metrics = openSync(join(path, runFiles.metrics), 'a');
   return {
     path,
@@ -92,19 +93,24 @@ export function openRunFolder(path: string, record: RunRecord): RunFolder {
       if (durable) fsyncSync(metrics);
     },
     replaceAdapter: (which, write) => replaceFiles(join(path, runFiles[which]), write),
-    update(changes) {
+    async update(changes) {
       current = { ...current, ...changes };
-      writeRecord(path, current);
+      await writeRecord(path, current);
     },
     close: () => closeSync(metrics),
   };
 }
 
 /** Marks a run whose worker is gone; a run that has ended by itself keeps its word. */
-export function markEnded(path: string, status: RunStatus, error?: string): void {
+export async function markEnded(path: string, status: RunStatus, error?: string): Promise<void> {
   const record = readRunRecord(path);
   if (record?.status !== 'running') return;
-  writeRecord(path, { ...record, status, endedAt: new Date().toISOString(), ...(error ? { error } : {}) });
+  await writeRecord(path, {
+    ...record,
+    status,
+    endedAt: new Date().toISOString(),
+    ...(error ? { error } : {}),
+  });
 }
 
 function removeRun(path: string): void {
@@ -115,25 +121,13 @@ function removeRun(path: string): void {
     rmSync(`${folder}.partial`, { recursive: true, force: true });
   }
   rmSync(join(path, runFiles.metrics), { force: true });
-  rmSync(join(path, `${runFiles.record}.partial`), { force: true });
   // Last, so that a folder which is only half cleared still says that it is a run's.
   rmSync(join(path, runFiles.record), { force: true });
 }
 
-function writeRecord(path: string, record: RunRecord): void {
-  const target = join(path, runFiles.record);
-  writeDurably(`${target}.partial`, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(`${target}.partial`, target);
-}
-
-function writeDurably(file: string, text: string): void {
-  const handle = openSync(file, 'w');
-  try {
-    writeSync(handle, text);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
+function writeRecord(path: string, record: RunRecord): Promise<void> {
+  const text = `${JSON.stringify(record, null, 2)}\n`;
+  return writeFileAtomically(join(path, runFiles.record), (handle) => handle.writeFile(text));
 }
 
 /** File by file, because a rename over a file is atomic and one over a folder is not. */

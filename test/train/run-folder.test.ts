@@ -31,19 +31,19 @@ const writeAdapter = (text: string) => (into: string) => {
 };
 
 describe('output folder', () => {
-  it('may be new or empty', () => {
+  it('may be new or empty', async () => {
     checkOutput(folder, false);
     mkdirSync(folder, { recursive: true });
     checkOutput(folder, false);
   });
 
-  it('is refused when it holds a run, unless that may be overwritten', () => {
-    openRunFolder(folder, record()).close();
+  it('is refused when it holds a run, unless that may be overwritten', async () => {
+    (await openRunFolder(folder, record())).close();
     expect(() => checkOutput(folder, false)).toThrow(/holds a run.*--overwrite/s);
     checkOutput(folder, true);
   });
 
-  it('is refused with or without overwrite when no run wrote what it holds', () => {
+  it('is refused with or without overwrite when no run wrote what it holds', async () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'thesis.tex'), 'x');
     expect(() => checkOutput(folder, false)).toThrow('no run wrote');
@@ -52,7 +52,7 @@ describe('output folder', () => {
     expect(() => checkOutput(folder, true)).toThrow('no run wrote');
   });
 
-  it('is refused when it is a file', () => {
+  it('is refused when it is a file', async () => {
     writeFileSync(join(parent, 'file'), '');
     expect(() => checkOutput(join(parent, 'file'), true)).toThrow('got a file');
   });
@@ -60,21 +60,21 @@ describe('output folder', () => {
 
 describe('run folder', () => {
   it('keeps what it did not write when a run is overwritten', async () => {
-    const first = openRunFolder(folder, record());
+    const first = await openRunFolder(folder, record());
     first.appendMetrics({ type: 'step' }, false);
     await first.replaceAdapter('last', writeAdapter('one'));
     await first.replaceAdapter('best', writeAdapter('one'));
     first.close();
     writeFileSync(join(folder, 'notes.txt'), 'mine');
     writeFileSync(join(folder, 'best', 'notes.txt'), 'mine');
-    openRunFolder(folder, record()).close();
+    (await openRunFolder(folder, record())).close();
     expect(readdirSync(folder).sort()).toEqual(['best', 'metrics.jsonl', 'notes.txt', 'run.json']);
     expect(readdirSync(join(folder, 'best'))).toEqual(['notes.txt']);
     expect(readFileSync(join(folder, 'metrics.jsonl'), 'utf8')).toBe('');
   });
 
-  it('writes a line an event', () => {
-    const run = openRunFolder(folder, record());
+  it('writes a line an event', async () => {
+    const run = await openRunFolder(folder, record());
     run.appendMetrics({ type: 'step', step: 1 }, false);
     run.appendMetrics({ type: 'finish' }, true);
     run.close();
@@ -83,7 +83,7 @@ describe('run folder', () => {
   });
 
   it('leaves the former adapter whole when a new one cannot be written', async () => {
-    const run = openRunFolder(folder, record());
+    const run = await openRunFolder(folder, record());
     await run.replaceAdapter('last', writeAdapter('good'));
     const failing = run.replaceAdapter('last', (into) => {
       writeAdapter('half')(into);
@@ -98,13 +98,13 @@ describe('run folder', () => {
     run.close();
   });
 
-  it('updates its record and keeps the word of a run that ended by itself', () => {
-    const run = openRunFolder(folder, record());
-    run.update({ status: 'finished' });
-    markEnded(folder, 'failed', 'too late');
+  it('updates its record and keeps the word of a run that ended by itself', async () => {
+    const run = await openRunFolder(folder, record());
+    await run.update({ status: 'finished' });
+    await markEnded(folder, 'failed', 'too late');
     expect(readRunRecord(folder)).toMatchObject({ status: 'finished', versions: { lorikeet: '0.1.0' } });
-    run.update({ status: 'running' });
-    markEnded(folder, 'failed', 'the worker died');
+    await run.update({ status: 'running' });
+    await markEnded(folder, 'failed', 'the worker died');
     expect(readRunRecord(folder)).toMatchObject({ status: 'failed', error: 'the worker died' });
     run.close();
   });

@@ -1,0 +1,120 @@
+import type { CheckEvent, EvaluateEvent, FinishEvent, StepEvent, TrainEvent } from '../train/events.ts';
+import { describeStart } from './start.ts';
+import { duration, number, percent, rate, tokensPerSecond } from './words.ts';
+
+/** Where the story of a run is told: a terminal, a pipe, a file. */
+export interface Screen {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+/** Tells events as they come. */
+export interface Progress {
+  show(event: TrainEvent): void;
+  /** A line of its own, above the progress line where there is one. */
+  line(text: string): void;
+  /** Leaves the cursor on a fresh line. */
+  end(): void;
+}
+
+/** Seconds between two plain lines where there is no terminal to rewrite one on. */
+const plainInterval = 10;
+
+export function createProgress(screen: Screen, now = () => performance.now() / 1000): Progress {
+  let current = '';
+  let lastPlain = Number.NEGATIVE_INFINITY;
+  let totalSteps = 0;
+  let output = '';
+
+  const erase = () => {
+    if (current) screen.write('\r\x1b[2K');
+  };
+  const line = (text: string) => {
+    erase();
+    screen.write(`${text}\n`);
+    if (current) screen.write(current);
+  };
+  const end = () => {
+    if (current) screen.write('\n');
+    current = '';
+  };
+  const rewrite = (text: string) => {
+    erase();
+    current = text.slice(0, Math.max(20, (screen.columns ?? 80) - 1));
+    screen.write(current);
+  };
+  const tell = (text: string, always: boolean) => {
+    if (screen.isTTY) rewrite(text);
+    else if (always || now() - lastPlain >= plainInterval) {
+      lastPlain = now();
+      line(text);
+    }
+  };
+  const clear = () => {
+    erase();
+    current = '';
+  };
+
+  const show = (event: TrainEvent) => {
+    switch (event.type) {
+      case 'check':
+        return tell(checkLine(event), false);
+      case 'notice':
+        return line(`Note: ${event.text}`);
+      case 'start':
+        clear();
+        totalSteps = event.totalSteps;
+        output = event.output;
+        return line(describeStart(event));
+      case 'estimate':
+        return line(
+          `About ${duration(event.totalSeconds)} in all, measured on the first micro-batches ` +
+            `(${tokensPerSecond(event.tokensPerSecond)}).\n`,
+        );
+      case 'step':
+        return tell(stepLine(event, totalSteps), event.step === 1 || event.step === totalSteps);
+      case 'evaluate':
+        return line(evaluateLine(event));
+      case 'finish':
+        clear();
+        return line(finishLine(event, output));
+    }
+  };
+  return { show, line, end };
+}
+
+function checkLine({ split, rows, totalRows }: CheckEvent): string {
+  return `checking ${split} rows  ${number(rows)}/${number(totalRows)}`;
+}
+
+function stepLine(event: StepEvent, totalSteps: number): string {
+  return [
+    `step ${event.step}/${totalSteps}`,
+    `loss ${event.loss.toFixed(4)}`,
+    `norm ${event.gradNorm.toPrecision(3)}`,
+    `rate ${rate(event.learningRate)}`,
+    tokensPerSecond(event.tokensPerSecond),
+    `${duration(event.secondsLeft)} left`,
+  ].join('  ');
+}
+
+function evaluateLine(event: EvaluateEvent): string {
+  const answers = event.answerLoss === null ? '' : `, answers alone ${event.answerLoss.toFixed(4)}`;
+  return (
+    `step ${event.step}  validation loss ${event.loss.toFixed(4)}${answers}, ` +
+    `${percent(event.tokenAccuracy)} of tokens and ${percent(event.exactMatch)} of answers exact` +
+    `${event.best ? '  (best so far)' : ''}`
+  );
+}
+
+function finishLine(event: FinishEvent, output: string): string {
+  const head =
+    event.status === 'finished'
+      ? `\nDone: ${number(event.step)} steps in ${duration(event.seconds)}.`
+      : `\nStopped after step ${event.step} of ${event.totalSteps}; what was learned is kept.`;
+  const best = event.best
+    ? `\nBest   ${output}/best  (validation loss ${event.best.loss.toFixed(4)} at step ${event.best.step})`
+    : '';
+  return `${head}\nLast   ${output}/adapter${best}`;
+}

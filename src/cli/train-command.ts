@@ -1,0 +1,46 @@
+import { loadConfig } from '../config/load.ts';
+import { LorikeetError } from '../errors.ts';
+import { train } from '../train/train.ts';
+import { createProgress } from './progress.ts';
+import { stopOnSignals } from './signals.ts';
+
+export interface TrainCommandOptions {
+  set?: string[];
+  overwrite: boolean;
+}
+
+/** Runs `lorikeet train` and gives the exit code: 0 where the run finished, 130 where Ctrl-C stopped it. */
+export async function trainCommand(file: string | undefined, options: TrainCommandOptions): Promise<number> {
+  const words = separateFile(file, options.set ?? []);
+  const config = await loadConfig(words.file, { set: words.set });
+  const progress = createProgress(process.stdout);
+  const stop = stopOnSignals(() => progress.line('Stopping after this step; once more stops at once.'));
+  let finished = false;
+  let told = false;
+  try {
+    for await (const event of train(config, { signal: stop.signal, overwrite: options.overwrite })) {
+      progress.show(event);
+      if (event.type !== 'finish') continue;
+      told = true;
+      finished = event.status === 'finished';
+    }
+  } finally {
+    progress.end();
+    stop.release();
+  }
+  if (!told) process.stdout.write('Stopped before the first step; nothing was written.\n');
+  return finished ? 0 : stop.exitCode() || 1;
+}
+
+/** `--set a=1 vqa.yaml` takes the file for one of its own words; it is the one without an equals sign. */
+function separateFile(file: string | undefined, set: string[]): { file: string; set: string[] } {
+  if (file !== undefined) return { file, set };
+  const found = set.findLast((word) => !word.includes('='));
+  if (found === undefined) {
+    throw new LorikeetError('config', {
+      what: 'a config file expected, got none',
+      fix: 'Name it: lorikeet train FILE.yaml. `lorikeet train --help` shows the smallest one.',
+    });
+  }
+  return { file: found, set: set.filter((word) => word !== found) };
+}

@@ -1,0 +1,19 @@
+/** The library: everything that the command does, for programs. `lorikeet/loss` stands apart, for browsers too. */
+export { defineConfig } from './config/define.ts';
+export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
+export type { Config, ConfigInput } from './config/schema.ts';
+export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
+export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
+export type {
+  CheckEvent,
+  DataSummary,
+  Decision,
+  EstimateEvent,
+  EvaluateEvent,
+  FinishEvent,
+  NoticeEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+} from './train/events.ts';
+export { type TrainOptions, train } from './train/train.ts';

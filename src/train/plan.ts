@@ -1,0 +1,182 @@
+import type { ConfigDecision, LoadedConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { type Dataset, openDataset } from '../data/dataset.ts';
+import { stepsOfEpoch } from '../data/sampler.ts';
+import { LorikeetError } from '../errors.ts';
+import { warmupStepsOf } from '../optim/schedule.ts';
+import { type CourseStep, countSteps, course } from './course.ts';
+import { createEncoder, type Encoder, type EncoderSettings } from './encoder.ts';
+import type { CheckEvent, Decision, NoticeEvent, Split } from './events.ts';
+import type { LoopSettings } from './loop.ts';
+import { type Survey, survey } from './survey.ts';
+
+export interface SplitPlan {
+  dataset: Dataset;
+  survey: Survey;
+}
+
+/** Everything about a run that can be known before its model is compiled. */
+export interface Plan {
+  config: Config;
+  method: LoadedConfig['method'];
+  encoder: EncoderSettings;
+  train: SplitPlan;
+  validation?: SplitPlan;
+  settings: LoopSettings;
+  course: () => Iterable<CourseStep>;
+  decisions: Decision[];
+}
+
+/**
+ * The one place that sees the whole config. Reads and checks all data, counts the steps and says what was decided
+ * and why. Gives nothing where it was stopped. Throws for anything that a run could not get past.
+ */
+export async function* makePlan(
+  loaded: LoadedConfig,
+  stopped: () => boolean,
+): AsyncGenerator<CheckEvent | NoticeEvent, Plan | undefined> {
+  const { config } = loaded;
+  checkAdapterPlace(config);
+  const settings: EncoderSettings = {
+    modelDir: config.model,
+    image: config.image,
+    maxLength: config.data.maxLength,
+  };
+  const encoder = await createEncoder(settings);
+  const train = yield* surveySplit('train', config.data.train, config, encoder, stopped);
+  const { validation: file } = config.data;
+  const validation = file ? yield* surveySplit('validation', file, config, encoder, stopped) : undefined;
+  if (stopped()) return undefined;
+  const plan = planSteps(loaded, settings, train, validation);
+  for (const text of warnings(plan)) yield { type: 'notice', text };
+  return plan;
+}
+
+async function* surveySplit(
+  split: Split,
+  file: string,
+  { data }: Config,
+  encoder: Encoder,
+  stopped: () => boolean,
+): AsyncGenerator<CheckEvent | NoticeEvent, SplitPlan> {
+  const { images, fields, system, onBadRow } = data;
+  const dataset = await openDataset(file, { name: split, images, fields, system });
+  return { dataset, survey: yield* survey(dataset, encoder, { split, onBadRow, stopped }) };
+}
+
+function planSteps(
+  loaded: LoadedConfig,
+  encoder: EncoderSettings,
+  train: SplitPlan,
+  validation?: SplitPlan,
+): Plan {
+  const { config, method } = loaded;
+  const { train: words } = config;
+  const rows = train.survey.rows.length;
+  const totalSteps = countSteps(rows, words.gradientAccumulation, words.epochs, words.maxSteps);
+  const warmupSteps =
+    words.warmupRatio === undefined ? words.warmupSteps : warmupStepsOf(words.warmupRatio, totalSteps);
+  const settings: LoopSettings = {
+    totalSteps,
+    learningRate: words.learningRate,
+    schedule: words.schedule,
+    warmupSteps,
+    weightDecay: words.weightDecay,
+    maxGradNorm: words.maxGradNorm || Number.POSITIVE_INFINITY,
+    evaluateEvery: words.evaluateEvery || totalSteps,
+    packTokens: words.packTokens,
+    seed: words.seed,
+    recompute: words.recompute,
+  };
+  const indices = [...train.survey.sizes.keys()];
+  const { shuffle, seed, gradientAccumulation: accumulation } = words;
+  const walk = () =>
+    course(train.survey.sizes, {
+      ...words,
+      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { epoch, seed, shuffle, accumulation }),
+    });
+  const decisions = [...loaded.decisions.map(explainWord), ...decide(config, settings, train, validation)];
+  return { config, method, encoder, train, validation, settings, course: walk, decisions };
+}
+
+function explainWord({ key, value, from }: ConfigDecision): Decision {
+  const reasons = {
+    default: 'the default',
+    file: 'the config file',
+    'command line': '--set on the command line',
+  };
+  return { what: key, value, reason: reasons[from] };
+}
+
+function decide(
+  { train: words, data }: Config,
+  { totalSteps, warmupSteps, evaluateEvery }: LoopSettings,
+  train: SplitPlan,
+  validation?: SplitPlan,
+): Decision[] {
+  const { rows } = train.survey;
+  const perEpoch = Math.ceil(rows.length / words.gradientAccumulation);
+  const count = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
+  const decisions: Decision[] = [
+    {
+      what: 'totalSteps',
+      value: totalSteps,
+      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${count}` : count,
+    },
+  ];
+  if (words.warmupRatio !== undefined) {
+    const reason = `train.warmupRatio ${words.warmupRatio} of ${totalSteps} steps, rounded up`;
+    decisions.push({ what: 'train.warmupSteps', value: warmupSteps, reason });
+  }
+  for (const split of [train, validation]) {
+    if (split) decisions.push(...describeSplit(split, data.onBadRow));
+  }
+  if (validation && evaluateEvery > totalSteps) {
+    const reason = `train.evaluateEvery ${evaluateEvery} is beyond the last step`;
+    decisions.push({ what: 'evaluations', value: 'at the end alone', reason });
+  }
+  return decisions;
+}
+
+function describeSplit({ dataset, survey }: SplitPlan, onBadRow: string): Decision[] {
+  const { name, guessed, fields, form, notes } = dataset;
+  const decisions: Decision[] = [{ what: `${name} form`, value: form, reason: notes[0] }];
+  for (const key of guessed) {
+    const reason = `guessed from the name of the column in ${name}; data.fields sets it`;
+    decisions.push({ what: `data.fields.${key}`, value: fields[key], reason });
+  }
+  if (survey.skipped.length > 0) {
+    const rows = survey.skipped.map(({ row }) => row);
+    decisions.push({ what: `${name} rows skipped`, value: rows, reason: `data.onBadRow: ${onBadRow}` });
+  }
+  return decisions;
+}
+
+/** A fresh B is all zeros; this far down it hardly leaves them. */
+const slowForFresh = 1e-5;
+
+function warnings({ config, method, settings }: Plan): string[] {
+  const texts: string[] = [];
+  if (method === 'lora' && !config.adapter && settings.learningRate <= slowForFresh) {
+    texts.push(
+      `train.learningRate ${settings.learningRate} is low for a fresh adapter, whose B starts at zero; ` +
+        '1e-4 is usual. For going on from an adapter it is right.',
+    );
+  }
+  if (settings.warmupSteps >= settings.totalSteps) {
+    texts.push(
+      `The warm-up of ${settings.warmupSteps} steps is as long as the run of ${settings.totalSteps}: ` +
+        `the learning rate never reaches ${settings.learningRate}.`,
+    );
+  }
+  return texts;
+}
+
+/** An adapter inside the output would be removed with the run that is overwritten. */
+function checkAdapterPlace({ adapter, output }: Config): void {
+  if (!adapter || !`${adapter}/`.startsWith(`${output}/`)) return;
+  throw new LorikeetError('config', {
+    what: `adapter expected outside output, got ${adapter} inside ${output}`,
+    fix: 'Name another output, so that the adapter you go on from stays what it is.',
+  });
+}

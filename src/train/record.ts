@@ -1,0 +1,52 @@
+import type { StartEvent } from './events.ts';
+import type { LoopEvent } from './loop.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** The events that are lines of `metrics.jsonl`. */
+const metrics: ReadonlySet<string> = new Set(['step', 'evaluate', 'finish']);
+
+/** Writes the parameters as they are now into an empty folder. */
+export type WriteAdapter = (folder: string) => Promise<void>;
+
+/**
+ * Passes a run's events on and keeps the run folder true to them: `metrics.jsonl` by the line, `adapter/` and
+ * `best/` at every evaluation, and at the end, however it comes, the state in `run.json`.
+ */
+export async function* record(
+  events: AsyncIterable<StartEvent | LoopEvent>,
+  folder: RunFolder,
+  write: WriteAdapter,
+): AsyncGenerator<StartEvent | LoopEvent> {
+  let lastStep = 0;
+  let ended = false;
+  const end = async (changes: object) => {
+    ended = true;
+    await folder.update({ ...changes, endedAt: new Date().toISOString() });
+  };
+  try {
+    for await (const event of events) {
+      if (event.type === 'step') lastStep = event.step;
+      await keepAdapter(event, folder, write);
+      if (metrics.has(event.type)) folder.appendMetrics(event, event.type !== 'step');
+      if (event.type === 'finish') await end({ status: event.status, finish: event });
+      yield event;
+    }
+  } catch (error) {
+    // Parameters change only after a step's numbers were found good. The first error is the one to tell.
+    if (lastStep > 0) await folder.replaceAdapter('last', write).catch(() => {});
+    await end({ status: 'failed', error: String((error as Error)?.message ?? error) }).catch(() => {});
+    throw error;
+  } finally {
+    if (!ended) await end({ status: 'stopped' }).catch(() => {});
+    folder.close();
+  }
+}
+
+async function keepAdapter(
+  event: StartEvent | LoopEvent,
+  folder: RunFolder,
+  write: WriteAdapter,
+): Promise<void> {
+  if (event.type === 'evaluate' || event.type === 'finish') await folder.replaceAdapter('last', write);
+  if (event.type === 'evaluate' && event.best) await folder.replaceAdapter('best', write);
+}

@@ -1,0 +1,115 @@
+import os from 'node:os';
+import type { LoadedConfig } from '../config/load.ts';
+import { loraDefaults } from '../config/schema.ts';
+import type { Compile, CompiledModel, CompileOptions } from './compile-contract.ts';
+import type { EncoderSettings } from './encoder.ts';
+import type { StartEvent, TrainEvent } from './events.ts';
+import type { Loader } from './loader.ts';
+import { type LoopEvent, trainingLoop } from './loop.ts';
+import { makePlan, type Plan, type SplitPlan } from './plan.ts';
+import { record } from './record.ts';
+import { checkOutput, openRunFolder, type RunRecord } from './run-folder.ts';
+import { createSource, type SampleSource } from './source.ts';
+import { versions } from './version.ts';
+
+export interface RunOptions {
+  /** Replace the run that stands in the output folder. */
+  overwrite: boolean;
+  /** Asked between rows of the check and at every step boundary. */
+  stopped: () => boolean;
+  compile: Compile;
+  startLoader: (settings: EncoderSettings) => Loader;
+}
+
+/** Pixels that may wait in memory, decoded ahead of the trainer. */
+const lookAheadBytes = 128 * 2 ** 20;
+
+/**
+ * A whole run in this thread, from a config to its run folder. The output folder is touched only when data and model
+ * have been found good; where it is stopped before that, it ends without a `finish`.
+ */
+export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGenerator<TrainEvent> {
+  const { output } = loaded.config;
+  checkOutput(output, options.overwrite);
+  const plan = yield* makePlan(loaded, options.stopped);
+  if (!plan) return;
+  const model = await options.compile(compileOptionsOf(loaded));
+  const loader = options.startLoader(plan.encoder);
+  try {
+    if (options.stopped()) return;
+    const start = startOf(plan, model);
+    const folder = await openRunFolder(output, recordOf(loaded, plan, start));
+    yield* record(eventsOf(start, plan, model, loader, options.stopped), folder, model.writeAdapter);
+  } finally {
+    await loader.close();
+    await model.close();
+  }
+}
+
+async function* eventsOf(
+  start: StartEvent,
+  plan: Plan,
+  step: CompiledModel,
+  loader: Loader,
+  stopped: () => boolean,
+): AsyncGenerator<StartEvent | LoopEvent> {
+  yield start;
+  const { settings, course } = plan;
+  const train = sourceOf(plan.train, loader);
+  const validation = plan.validation && sourceOf(plan.validation, loader);
+  yield* trainingLoop({ step, train, validation, course, settings, stopped });
+}
+
+function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileOptions {
+  const { model: modelDir, adapter: adapterDir, train, full } = config;
+  const lora = adapterDir ? loraGiven : (config.lora ?? loraDefaults);
+  const { recompute, threads, seed } = train;
+  return { modelDir, adapterDir, ...(method === 'full' ? { full } : { lora }), recompute, threads, seed };
+}
+
+function sourceOf({ dataset, survey }: SplitPlan, loader: Loader): SampleSource {
+  const load = async (index: number) => loader.load(await dataset.example(survey.rows[index]));
+  return createSource(survey.sizes, { load, lookAheadBytes });
+}
+
+function startOf(plan: Plan, { device, threads, decisions, trainables }: CompiledModel): StartEvent {
+  return {
+    type: 'start',
+    model: plan.config.model,
+    output: plan.config.output,
+    device,
+    threads,
+    data: { train: plan.train.survey.summary, validation: plan.validation?.survey.summary },
+    trained: {
+      tensors: trainables.length,
+      parameters: trainables.reduce((sum, { values }) => sum + values.length, 0),
+      modules: plan.method === 'lora' ? trainables.filter(({ name }) => name.includes('lora_A')).length : 0,
+    },
+    epochs: plan.config.train.epochs,
+    totalSteps: plan.settings.totalSteps,
+    decisions: [...plan.decisions, ...decisions],
+  };
+}
+
+function recordOf(loaded: LoadedConfig, plan: Plan, { type: _, decisions, ...facts }: StartEvent): RunRecord {
+  const skipped = [plan.train, plan.validation].flatMap((split) =>
+    (split?.survey.skipped ?? []).map((row) => ({ split: split?.dataset.name, ...row })),
+  );
+  return {
+    status: 'running',
+    startedAt: new Date().toISOString(),
+    versions: versions(),
+    platform: { os: process.platform, arch: process.arch, cpu: os.cpus()[0]?.model, cores: os.cpus().length },
+    seed: plan.settings.seed,
+    ...facts,
+    decisions,
+    skipped,
+    config: { file: loaded.file, given: givenWords(loaded), resolved: loaded.config },
+  };
+}
+
+/** What somebody wrote, in the file or on the command line. */
+function givenWords({ decisions }: LoadedConfig): Record<string, unknown> {
+  const given = decisions.filter(({ from }) => from !== 'default');
+  return Object.fromEntries(given.map(({ key, value }) => [key, value]));
+}

@@ -1,0 +1,68 @@
+import type { Worker } from 'node:worker_threads';
+import type { TrainEvent } from './events.ts';
+import { errorFromWire, type WireError } from './wire.ts';
+
+/** What the training thread posts: its events, and at the end that it is done or why it is not. */
+export type ThreadMessage = { event: TrainEvent } | { done: true } | { error: WireError };
+
+/**
+ * The events of a training thread. Ends when the thread says so; throws its error, or `run` where it dies
+ * without a word. Leaving the loop early ends the thread at once.
+ */
+export async function* threadEvents(worker: Worker): AsyncGenerator<TrainEvent> {
+  const inbox: ThreadMessage[] = [];
+  let lastStep = 0;
+  let wake = () => {};
+  const post = (message: ThreadMessage) => {
+    inbox.push(message);
+    wake();
+  };
+  worker.on('message', post);
+  worker.on('error', (error) => post({ error: wireOfCrash(error, lastStep) }));
+  worker.on('exit', (code) => post({ error: wireOfCrash(`it ended with code ${code}`, lastStep) }));
+  try {
+    while (true) {
+      while (inbox.length === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const message = inbox.shift()!;
+      if ('done' in message) return;
+      if ('error' in message) throw errorFromWire(message.error);
+      if (message.event.type === 'step') lastStep = message.event.step;
+      yield message.event;
+    }
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function wireOfCrash(cause: unknown, lastStep: number): WireError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return {
+    code: 'run',
+    message: '',
+    what: `the training thread expected to go on after step ${lastStep}, but ${reason}`,
+    fix: 'Where memory ran out, lower train.packTokens or image.maxPixels, or keep train.recompute on.',
+    place: {},
+    stack: cause instanceof Error ? cause.stack : undefined,
+  };
+}
+
+/** Shared between threads, because the training thread is too busy to read a message. */
+export interface StopFlag {
+  buffer: SharedArrayBuffer;
+}
+
+export function createStopFlag(): StopFlag {
+  return { buffer: new SharedArrayBuffer(4) };
+}
+
+export function raise(flag: StopFlag): void {
+  Atomics.store(new Int32Array(flag.buffer), 0, 1);
+}
+
+export function isRaised(flag: StopFlag): boolean {
+  return Atomics.load(new Int32Array(flag.buffer), 0) === 1;
+}

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { createProgress } from '../../src/cli/progress.ts';
+import type { StartEvent, StepEvent, TrainEvent } from '../../src/train/events.ts';
+
+const start: StartEvent = {
+  type: 'start',
+  model: 'models/base',
+  output: 'runs/first',
+  device: 'cpu',
+  threads: 2,
+  data: {
+    train: {
+      file: 'train.jsonl',
+      sha256: '',
+      form: 'flat',
+      fields: { image: 'image_path', question: 'question' },
+      rows: 3064,
+      skipped: 2,
+      images: 315,
+      tokens: 100_000,
+      labelTokens: 9_000,
+      longestRow: 400,
+    },
+  },
+  trained: { tensors: 392, parameters: 18_464_768, modules: 196 },
+  epochs: 3,
+  totalSteps: 576,
+  decisions: [],
+};
+
+const step = (n: number): StepEvent => ({
+  type: 'step',
+  step: n,
+  epoch: 1,
+  loss: 1.5,
+  gradNorm: 0.25,
+  learningRate: 5e-6,
+  labelTokens: 10,
+  tokens: 100,
+  tokensPerSecond: 123,
+  secondsLeft: 3600,
+});
+
+function told(events: TrainEvent[], terminal: boolean, now: () => number): string {
+  let text = '';
+  const screen = { write: (piece: string) => (text += piece), isTTY: terminal, columns: 120 };
+  const progress = createProgress(screen, now);
+  for (const event of events) progress.show(event);
+  progress.end();
+  return text;
+}
+
+const evaluation: TrainEvent = {
+  type: 'evaluate',
+  step: 2,
+  loss: 0.9,
+  tokens: 100,
+  tokenAccuracy: 0.75,
+  exactMatch: 0.5,
+  answerLoss: 1.25,
+  best: true,
+  seconds: 3,
+};
+
+describe('the story of a run', () => {
+  it('begins with what a person would ask', () => {
+    const text = told([start], false, () => 0);
+    for (const expected of [
+      'models/base',
+      '3,064 rows, 2 skipped, 315 images',
+      'flat rows (image from "image_path", question)',
+      '9,000 of 100,000 tokens',
+      'LoRA on 196 modules: 18,464,768 numbers',
+      'cpu, 2 threads',
+      '576 in 3 epochs',
+      'runs/first',
+    ]) {
+      expect(text).toContain(expected);
+    }
+  });
+
+  it('rewrites one line on a terminal and keeps evaluations above it', () => {
+    const text = told([start, step(1), step(2), evaluation], true, () => 0);
+    expect(text).toContain('\r\x1b[2K');
+    expect(text).toContain(
+      'step 2/576  loss 1.5000  norm 0.250  rate 5.00e-6  123 tokens/s  1 h 00 min left',
+    );
+    expect(text).toContain(
+      'validation loss 0.9000, answers alone 1.2500, 75.0 % of tokens and 50.0 % of answers exact',
+    );
+    expect(text.endsWith('\n')).toBe(true);
+  });
+
+  it('writes plain lines at intervals where there is no terminal, the first and the last always', () => {
+    let seconds = 0;
+    const events = Array.from({ length: 30 }, (_, i) => step(i + 1));
+    const text = told([{ ...start, totalSteps: 30 }, ...events], false, () => (seconds += 1));
+    expect(text).not.toContain('\x1b');
+    const steps = text.split('\n').filter((line) => line.startsWith('step '));
+    expect(steps[0]).toContain('step 1/30');
+    expect(steps.at(-1)).toContain('step 30/30');
+    expect(steps.length).toBeLessThan(6);
+  });
+
+  it('ends with where things are', () => {
+    const finish: TrainEvent = {
+      type: 'finish',
+      status: 'stopped',
+      step: 7,
+      totalSteps: 576,
+      best: { step: 5, loss: 0.5 },
+      seconds: 9,
+    };
+    const text = told([start, finish], false, () => 0);
+    expect(text).toContain('Stopped after step 7 of 576; what was learned is kept.');
+    expect(text).toContain('runs/first/best  (validation loss 0.5000 at step 5)');
+  });
+});

@@ -1,0 +1,218 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Compile, CompiledModel } from '../../src/train/compile-contract.ts';
+import { createEncoder, type EncoderSettings } from '../../src/train/encoder.ts';
+import type { TrainEvent } from '../../src/train/events.ts';
+import type { Loader } from '../../src/train/loader.ts';
+import { type RunOptions, run } from '../../src/train/run.ts';
+import { bigramStep } from './bigram.ts';
+import { tinyRun } from './tiny-run.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** The real plan, data and run folder around a model that needs no engine. */
+const compile: Compile = async () => ({
+  ...bigramStep(432),
+  device: 'cpu',
+  threads: 1,
+  decisions: [{ what: 'device', value: 'cpu', reason: 'the only one here' }],
+  writeAdapter: async (folder) => writeFileSync(join(folder, 'adapter_model.safetensors'), 'x'),
+});
+
+function inlineLoader(settings: EncoderSettings): Loader {
+  const encoder = createEncoder(settings);
+  return { load: async (example) => (await encoder).load(example), close: async () => {} };
+}
+
+async function collect(folder: string, changes: Partial<RunOptions> & { set?: string[] } = {}) {
+  folders.push(folder);
+  const { set, ...options } = changes;
+  const config = await loadConfig(join(folder, 'config.yaml'), { set });
+  const events: TrainEvent[] = [];
+  const defaults = { overwrite: false, stopped: () => false, compile, startLoader: inlineLoader };
+  for await (const event of run(config, { ...defaults, ...options })) events.push(event);
+  return events;
+}
+
+const lines = (folder: string) =>
+  readFileSync(join(folder, 'run', 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+const record = (folder: string) => JSON.parse(readFileSync(join(folder, 'run', 'run.json'), 'utf8'));
+
+describe('a run', () => {
+  it('goes from a config to a run folder', async () => {
+    const folder = tinyRun();
+    const events = await collect(folder);
+    const types = 'start estimate step step step evaluate step step step evaluate finish';
+    expect(events.map(({ type }) => type).join(' ')).toBe(types);
+    expect(lines(folder)).toEqual(events.slice(2));
+    expect(readdirSync(join(folder, 'run')).sort()).toEqual(['adapter', 'best', 'metrics.jsonl', 'run.json']);
+    for (const event of events) expect(structuredClone(event)).toEqual(event);
+  });
+
+  it('tells in run.json what is needed to repeat it', async () => {
+    const folder = tinyRun();
+    await collect(folder, { set: ['train.epochs=1'] });
+    const facts = record(folder);
+    expect(facts).toMatchObject({
+      status: 'finished',
+      seed: 42,
+      device: 'cpu',
+      threads: 1,
+      totalSteps: 3,
+      versions: {
+        lorikeet: '0.1.0',
+        node: process.versions.node,
+        onnxruntime: expect.stringMatching(/^1\./),
+      },
+      config: { given: { 'train.epochs': 1 }, resolved: { model: join(folder, 'model') } },
+      data: { train: { rows: 5, skipped: 0, images: 5, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) } },
+    });
+    const reasonOf = (what: string) => facts.decisions.find((d: { what: string }) => d.what === what)?.reason;
+    expect(reasonOf('totalSteps')).toBe('ceil(5 rows / 2 a step) = 3 steps an epoch, times 1');
+    expect(reasonOf('train.epochs')).toBe('--set on the command line');
+    expect(reasonOf('data.fields.question')).toContain('guessed');
+    expect(reasonOf('device')).toBe('the only one here');
+    expect(Date.parse(facts.endedAt)).toBeGreaterThanOrEqual(Date.parse(facts.startedAt));
+  });
+
+  it('tells a fresh adapter at a low rate what is usual', async () => {
+    const notices = async (set: string[]) => {
+      const events = await collect(tinyRun(), { set: ['train.maxSteps=1', ...set] });
+      return events.flatMap((event) => (event.type === 'notice' ? [event.text] : [])).join();
+    };
+    expect(await notices(['train.learningRate=5e-6'])).toContain('1e-4 is usual');
+    expect(await notices(['train.learningRate=1e-4'])).toBe('');
+    expect(await notices(['train.learningRate=5e-6', 'adapter=elsewhere'])).toBe('');
+  });
+
+  it('clips never at 0, and evaluates at the end alone at 0', async () => {
+    const set = ['train.maxGradNorm=0', 'train.evaluateEvery=0', 'train.epochs=1'];
+    const events = await collect(tinyRun(), { set });
+    expect(events.map(({ type }) => type).join(' ')).toBe('start estimate step step step evaluate finish');
+  });
+
+  it('runs in the same order for the same seed, and in another for another', async () => {
+    const losses = async (seed: number) => {
+      const events = await collect(tinyRun(), { set: [`train.seed=${seed}`] });
+      return events.flatMap((event) => (event.type === 'step' ? [event.loss] : []));
+    };
+    const first = await losses(1);
+    expect(await losses(1)).toEqual(first);
+    expect(await losses(2)).not.toEqual(first);
+  });
+});
+
+describe('a run that cannot go on', () => {
+  const refused = [
+    ['a missing picture', [{ image: 'c.png', question: 'q', answer: 'a' }], 'image', 'c.png'],
+    ['an empty answer', [{ image: 'a.png', question: 'q', answer: '' }], 'data', 'row 0'],
+    ['a row of another shape', [{ image: 'a.png', question: 'q', answer: 'a' }, { x: 1 }], 'data', 'row 1'],
+  ] as const;
+
+  it.each(refused)('stops before its first step at %s and leaves no folder', async (_, rows, code, word) => {
+    const folder = tinyRun({ rows: [...rows] });
+    const error = await collect(folder).catch((error) => error);
+    expect(error).toMatchObject({ code });
+    expect(error.message).toContain(word);
+    expect(existsSync(join(folder, 'run'))).toBe(false);
+  });
+
+  it('skips such rows where it may, and keeps their reasons', async () => {
+    const rows = [
+      { image: 'c.png', question: 'q', answer: 'a' },
+      { image: 'a.png', question: 'q', answer: 'a' },
+    ];
+    const folder = tinyRun({ rows, onBadRow: 'skip' });
+    const [notice] = await collect(folder);
+    expect(notice).toMatchObject({ type: 'notice', text: expect.stringContaining('1 of 2 train rows') });
+    expect(record(folder).skipped).toMatchObject([
+      { split: 'train', row: 0, reason: expect.stringContaining('c.png') },
+    ]);
+  });
+
+  it('refuses an output that holds a run before it reads anything', async () => {
+    const folder = tinyRun();
+    await collect(folder, { set: ['train.maxSteps=1'] });
+    writeFileSync(join(folder, 'train.jsonl'), 'broken');
+    await expect(collect(folder)).rejects.toMatchObject({ code: 'run' });
+    expect(record(folder).status).toBe('finished');
+  });
+
+  it('leaves the former run as it is until the new one is known to be good', async () => {
+    const folder = tinyRun();
+    await collect(folder, { set: ['train.maxSteps=1'] });
+    writeFileSync(join(folder, 'train.jsonl'), 'broken');
+    await expect(collect(folder, { overwrite: true })).rejects.toMatchObject({ code: 'data' });
+    expect(record(folder).status).toBe('finished');
+    expect(lines(folder).at(-1).type).toBe('finish');
+  });
+
+  it('refuses to overwrite the adapter that it would go on from', async () => {
+    const folder = tinyRun();
+    await collect(folder, { set: ['train.maxSteps=1'] });
+    const pass = collect(folder, { overwrite: true, set: ['adapter=run/adapter'] });
+    await expect(pass).rejects.toThrow('adapter expected outside output');
+  });
+
+  it('tells of a picture that goes missing during the run, and keeps what was learned', async () => {
+    const folder = tinyRun({ train: { shuffle: false, gradientAccumulation: 1 } });
+    const config = await loadConfig(join(folder, 'config.yaml'));
+    folders.push(folder);
+    const pass = run(config, { overwrite: false, stopped: () => false, compile, startLoader: inlineLoader });
+    const error = await (async () => {
+      for await (const event of pass) if (event.type === 'start') rmSync(join(folder, 'b.png'));
+    })().catch((error) => error);
+    expect(error).toMatchObject({ code: 'image', place: { row: 1 } });
+    expect(error.message).toContain('b.png');
+    expect(record(folder)).toMatchObject({ status: 'failed', error: error.message });
+    expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);
+  });
+
+  it('closes loader and model, however it ends', async () => {
+    const closed: string[] = [];
+    const options: Partial<RunOptions> = {
+      compile: async (options) => {
+        const model: CompiledModel = await compile(options);
+        model.gradients = () => Promise.reject(new Error('engine'));
+        model.close = async () => void closed.push('model');
+        return model;
+      },
+      startLoader: (settings) => ({
+        ...inlineLoader(settings),
+        close: async () => void closed.push('loader'),
+      }),
+    };
+    await expect(collect(tinyRun(), options)).rejects.toThrow('engine');
+    expect(closed).toEqual(['loader', 'model']);
+  });
+});
+
+describe('a run that is stopped', () => {
+  it('writes nothing where it has not begun', async () => {
+    const folder = tinyRun();
+    expect(await collect(folder, { stopped: () => true })).toEqual([]);
+    expect(existsSync(join(folder, 'run'))).toBe(false);
+  });
+
+  it('keeps the last step', async () => {
+    const folder = tinyRun();
+    let stop = false;
+    const config = await loadConfig(join(folder, 'config.yaml'));
+    folders.push(folder);
+    const options = { overwrite: false, stopped: () => stop, compile, startLoader: inlineLoader };
+    for await (const event of run(config, options)) stop ||= event.type === 'step' && event.step === 2;
+    expect(lines(folder).map(({ type }) => type)).toEqual(['step', 'step', 'finish']);
+    expect(lines(folder).at(-1)).toMatchObject({ status: 'stopped', step: 2 });
+    expect(record(folder).status).toBe('stopped');
+    expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);
+  });
+});
