@@ -116,11 +116,17 @@ function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** JSON with each merge on one line, as the project's formatter leaves it. */
+function pretty(value: object): string {
+  const text = JSON.stringify(value, null, 2);
+  return `${text.replace(/\[\n\s+("[^\n]*),\n\s+("[^\n]*)\n\s+\]/g, '[$1, $2]')}\n`;
+}
+
 export function writeTokenizer(folder: string): void {
   const { tokenizer, config } = makeTokenizer();
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer, null, 1)}\n`);
-  writeFileSync(join(folder, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  writeFileSync(join(folder, 'tokenizer.json'), pretty(tokenizer));
+  writeFileSync(join(folder, 'tokenizer_config.json'), pretty(config));
   const size = Object.keys(tokenizer.model.vocab).length + specialTokens.length;
   console.log(`${size} tokens, ${tokenizer.model.merges.length} merges, in ${folder}`);
 }

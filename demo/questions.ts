@@ -1,6 +1,6 @@
 /** Questions about a scene and their answers: long sentences, as the base speaks, and the short ones it is taught. */
 import { type Stream, shuffle } from '../src/random.ts';
-import { colours, pick, places, type SceneFacts, sizes } from './facts.ts';
+import { colours, places, type SceneFacts, sizes } from './facts.ts';
 
 export const questionTypes = ['presence', 'count', 'place', 'colour', 'size', 'instrument'] as const;
 export type QuestionType = (typeof questionTypes)[number];
@@ -12,7 +12,8 @@ export interface Qa {
   answer: string;
 }
 
-const questions: Record<QuestionType, readonly string[]> = {
+/** Three wordings of each question. */
+const questions: Record<QuestionType, readonly [string, string, string]> = {
   presence: ['Is there a polyp?', 'Is a polyp visible in the image?', 'Does the image show a polyp?'],
   count: [
     'How many polyps are there?',
@@ -37,20 +38,23 @@ const questions: Record<QuestionType, readonly string[]> = {
   ],
 };
 
-/** Long forms of one short answer; the fact stands early in some and late in others. */
-type Sentences = (answer: string) => readonly string[];
+/**
+ * Long forms of a short answer, one for each wording of the question: the base learns to see, not to guess
+ * which paraphrase comes. The fact stands early in some and late in others.
+ */
+type Sentences = (answer: string) => readonly [string, string, string];
 
 const yesNo = (thing: string): Sentences => {
   const yes = [
     `Yes, there is ${thing} in this image.`,
     `Yes, ${thing} can be seen here.`,
     `The image does show ${thing}.`,
-  ];
+  ] as const;
   const no = [
     `No, there is no ${thing.replace(/^an? /, '')} in this image.`,
     `No, ${thing} cannot be seen here.`,
     `The image does not show ${thing}.`,
-  ];
+  ] as const;
   return (answer) => (answer === 'yes' ? yes : no);
 };
 
@@ -115,9 +119,10 @@ export function askScene(facts: SceneFacts, style: AnswerStyle, draws: Stream): 
     return draws.uniform() < share && answers[type] !== undefined;
   });
   return shuffle(types, draws).map((type) => {
-    const question = pick(questions[type], draws);
+    const wording = draws.integer(3);
     const short = answers[type]!;
-    return { type, question, answer: style === 'short' ? short : pick(sentences[type](short), draws) };
+    const answer = style === 'short' ? short : sentences[type](short)[wording];
+    return { type, question: questions[type][wording], answer };
   });
 }
 
