@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { type ErrorPlace, LorikeetError } from '../errors.ts';
+import { parseJson as parseStrictly } from '../formats/json.ts';
 import { indexLines, type LineIndex, readBytes, readLine } from './lines.ts';
 
 /** A data file as parsed rows, whatever its way of writing them: JSON lines, or one JSON array. */
@@ -71,8 +72,18 @@ function parseJson(bytes: Uint8Array, place: ErrorPlace, fix: string): unknown {
   }
 }
 
-/** The line in a JSON text that a SyntaxError's position stands for. */
+/** The line in a JSON text that a SyntaxError is about; V8 often leaves the position out, the strict parser never does. */
 function lineOf(text: string, cause: unknown): number | undefined {
-  const position = cause instanceof SyntaxError ? /position (\d+)/.exec(cause.message) : null;
-  return position ? text.slice(0, Number(position[1])).split('\n').length : undefined;
+  if (!(cause instanceof SyntaxError)) return undefined;
+  const position = /position (\d+)/.exec(cause.message)?.[1] ?? strictPosition(text);
+  return position === undefined ? undefined : text.slice(0, Number(position)).split('\n').length;
+}
+
+function strictPosition(text: string): string | undefined {
+  try {
+    parseStrictly(text);
+  } catch (error) {
+    return /at character (\d+)/.exec((error as Error).message)?.[1];
+  }
+  return undefined;
 }
