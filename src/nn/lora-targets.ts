@@ -53,12 +53,13 @@ function selectNames(names: readonly string[], which: TargetModules, word: strin
   }
   if (which.length === 0) fail('expected at least one entry, got an empty list');
   for (const entry of which) {
-    if (!names.some((name) => endsWith(name, entry))) fail(`entry ${JSON.stringify(entry)} matches nothing`);
+    if (!names.some((name) => isNamedBy(name, entry))) fail(`entry ${JSON.stringify(entry)} matches nothing`);
   }
-  return names.filter((name) => which.some((entry) => endsWith(name, entry)));
+  return names.filter((name) => which.some((entry) => isNamedBy(name, entry)));
 }
 
-function endsWith(name: string, entry: string): boolean {
+/** PEFT's rule for one entry of a list. */
+export function isNamedBy(name: string, entry: string): boolean {
   return name === entry || name.endsWith(`.${entry}`);
 }
 
@@ -101,7 +102,7 @@ export function suffixesFor(selected: readonly string[], moduleNames: readonly s
     for (let start = parts.length - 1; start > 0; start--) {
       const suffix = parts.slice(start).join('.');
       // A bare number (`mlp.2`'s) names too little, and may be another model's layer.
-      if (!/^\d/.test(suffix) && !others.some((other) => endsWith(other, suffix))) return suffix;
+      if (!/^\d/.test(suffix) && !others.some((other) => isNamedBy(other, suffix))) return suffix;
     }
     return name;
   });
