@@ -62,3 +62,62 @@ FORWARD = [
     ),
     case("full", 115, [TWO_PICTURES, SHORT], config=config_of(**TINY, section=(2, 3, 3), tied=True)),
 ]
+
+
+def training(
+    *, epochs, learning_rate, weight_decay=0.01, schedule="linear", warmup=5, accumulation=4, max_norm=1.0
+):
+    """The words of our config file, for the Trainer's."""
+    return {
+        "epochs": epochs,
+        "gradientAccumulation": accumulation,
+        "learningRate": learning_rate,
+        "weightDecay": weight_decay,
+        "schedule": schedule,
+        "warmupSteps": warmup,
+        "maxGradNorm": max_norm,
+    }
+
+
+LONG = [4, ("answer", 14)]
+CURT = [8, ("answer", 2)]
+CORNER = [2, (1, 2, 2), 3, ("answer", 8)]
+WORDS = [SHORT, CURT, LONG]
+
+# Rows are taken in order, never shuffled; each epoch ends with a step of fewer rows.
+TRAINING = [
+    (
+        case(
+            "train-fresh", 201, [SQUARE, LONG, CURT, PICTURE, SHORT, CORNER, CURT, TEXT_TURNS, CURT, LONG],
+            adapter=lora(b_amplitude=0.0),
+        ),
+        training(epochs=10, learning_rate=1.4e-2),
+    ),
+    (
+        case(
+            "train-continue", 202, [CORNER, LONG, CURT, SQUARE, LONG, CURT, SHORT],
+            adapter=lora(), config=config_of(tied=True), checkpoint=stored("bf16", 2, "old"),
+        ),
+        training(epochs=15, learning_rate=1e-2, weight_decay=0.3),
+    ),
+    (
+        case(
+            "train-cosine-vision", 203, [CORNER, CURT, TWO_PICTURES, LONG, SQUARE, CURT, CORNER, SHORT, CURT],
+            adapter=lora(SEVEN + TOWER, b_amplitude=0.1), attention="sdpa",
+        ),
+        training(epochs=10, learning_rate=1e-2, schedule="cosine"),
+    ),
+    (
+        # Fewer rows than the accumulation asks for: every step is a remainder.
+        case("train-constant-rslora", 204, WORDS, adapter=lora(rank=6, alpha=6, rslora=True)),
+        training(epochs=30, learning_rate=2e-3, schedule="constant", weight_decay=0.1),
+    ),
+    (
+        case(
+            "train-full", 205, [CORNER, LONG, CURT, SQUARE, CURT, SHORT],
+            # Slow rotations would leave the key bias almost without a gradient, and AdamW enlarges what is left.
+            config=config_of(**TINY, tied=True, theta=100.0),
+        ),
+        training(epochs=15, learning_rate=1e-3, weight_decay=0.3, max_norm=5.0),
+    ),
+]

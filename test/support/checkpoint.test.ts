@@ -1,9 +1,18 @@
 import { expect, it } from 'vitest';
 import { tinyWeights, weightsDigest } from './checkpoint.ts';
-import { decode, forwardCases, initialAdapter, loadForwardCase, samplesOf } from './parity.ts';
+import {
+  decode,
+  forwardCases,
+  initialAdapter,
+  loadFixture,
+  loadForwardCase,
+  type ParityModel,
+  samplesOf,
+  trainingCases,
+} from './parity.ts';
 
-it.each(forwardCases)("%s: the weights from the seed are the reference's", (name) => {
-  const model = loadForwardCase(name);
+it.each([...forwardCases, ...trainingCases])("%s: the weights from the seed are the reference's", (name) => {
+  const model = loadFixture(name) as ParityModel;
   expect(weightsDigest(tinyWeights(model))).toBe(model.weightsSha256);
 });
 

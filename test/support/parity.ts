@@ -69,6 +69,38 @@ export interface ForwardCase extends ParityModel {
   gradients: Record<string, Stored>;
 }
 
+/** A run of the Hugging Face Trainer over the samples in their order, one sample a micro-batch. */
+export interface TrainingCase extends ParityModel {
+  training: {
+    epochs: number;
+    gradientAccumulation: number;
+    learningRate: number;
+    weightDecay: number;
+    schedule: 'linear' | 'cosine' | 'constant';
+    warmupSteps: number;
+    maxGradNorm: number;
+  };
+  samples: StoredTokens[];
+  steps: StoredStep[];
+  /** What is trained, after the last step; by PEFT's key, or by the weight's new name where `lora` is null. */
+  final: Record<string, Stored>;
+  /** For each sample, [N] losses after the last step. */
+  finalLosses: Stored[];
+}
+
+export interface StoredStep {
+  /** From 1. */
+  step: number;
+  /** Indices into `samples`. */
+  rows: number[];
+  /** Mean over the label tokens of the step. */
+  loss: number;
+  /** Before clipping. */
+  gradNorm: number;
+  learningRate: number;
+  labelTokens: number;
+}
+
 export interface ParityConfig {
   [key: string]: unknown;
   tie_word_embeddings: boolean;
@@ -109,6 +141,18 @@ export const forwardCases = [
 
 export function loadForwardCase(name: (typeof forwardCases)[number]): ForwardCase {
   return loadFixture(name) as ForwardCase;
+}
+
+export const trainingCases = [
+  'train-fresh',
+  'train-continue',
+  'train-cosine-vision',
+  'train-constant-rslora',
+  'train-full',
+] as const;
+
+export function loadTrainingCase(name: (typeof trainingCases)[number]): TrainingCase {
+  return loadFixture(name) as TrainingCase;
 }
 
 export function loadFixture(name: string): unknown {
