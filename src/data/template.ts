@@ -38,9 +38,9 @@ const maxSource = 2 ** 20; // characters
 const maxRange = 2 ** 16;
 const maxSeconds = 10;
 
-/** What one render may use: evaluated nodes, and characters or items of any one value. */
+/** What one render may use: evaluated nodes and list items (`steps`), and characters or items of any one value. */
 interface Limits {
-  nodes: number;
+  steps: number;
   size: number;
 }
 
@@ -121,14 +121,14 @@ function limitsFor(messages: TemplateMessage[]): Limits {
       parts++;
     }
   }
-  return { nodes: 1_000_000 + 1000 * parts, size: 2 ** 20 + 4 * characters + 1024 * parts };
+  return { steps: 1_000_000 + 1000 * parts + 16 * parts ** 2, size: 2 ** 20 + 4 * characters + 1024 * parts };
 }
 
 /** Counts every node it evaluates and looks at the size of every value, so that no template can run away. */
 class BoundedInterpreter extends BaseInterpreter {
   readonly #limits: Limits;
   readonly #deadline = Date.now() + maxSeconds * 1000;
-  #nodes = 0;
+  #steps = 0;
 
   constructor(environment: unknown, limits: Limits) {
     super(environment);
@@ -136,14 +136,19 @@ class BoundedInterpreter extends BaseInterpreter {
   }
 
   override evaluate(node: unknown, environment: unknown): { value: unknown } {
-    this.#nodes++;
-    if (this.#nodes > this.#limits.nodes) throw new Error(`more than ${this.#limits.nodes} steps`);
-    if (this.#nodes % 1024 === 0 && Date.now() > this.#deadline) throw new Error(`more than ${maxSeconds} s`);
+    this.#spend(1);
     const result = super.evaluate(node, environment);
     const { value } = result;
+    if (Array.isArray(value)) this.#spend(value.length); // a loop over it costs that before its body is seen
     const size = typeof value === 'string' || Array.isArray(value) ? value.length : 0;
     if (size > this.#limits.size)
       throw new Error(`a value of more than ${this.#limits.size} characters or items`);
     return result;
+  }
+
+  #spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > this.#limits.steps) throw new Error(`more than ${this.#limits.steps} steps`);
+    if (Date.now() > this.#deadline) throw new Error(`more than ${maxSeconds} s`);
   }
 }
