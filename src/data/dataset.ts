@@ -110,7 +110,8 @@ function checkRow(row: number, table: Table): void {
 
 function notesOf(table: Table, detected: DetectedForm, { name }: DatasetOptions): string[] {
   const notes = [`${name}: ${table.file}, ${table.length} rows of the form ${formNames[detected.form]}`];
-  const guesses = detected.guessed.map((key) => `${key}: ${detected.fields[key]}`);
+  const differing = detected.guessed.filter((key) => detected.fields[key] !== key);
+  const guesses = differing.map((key) => `${key}: ${detected.fields[key]}`);
   if (guesses.length > 0)
     notes.push(
       `${name}: columns guessed from their names: { ${guesses.join(', ')} } (data.fields sets them)`,

@@ -59,7 +59,7 @@ describe('a data file', () => {
     expect(dataset.guessed).toEqual(['image', 'question', 'answer', 'type']);
     expect(dataset.notes).toEqual([
       `train: ${join(folder, 'a.jsonl')}, 1 rows of the form image, question, answer`,
-      'train: columns guessed from their names: { image: image_id, question: instruction, answer: answer, type: stage } (data.fields sets them)',
+      'train: columns guessed from their names: { image: image_id, question: instruction, type: stage } (data.fields sets them)',
     ]);
   });
 
