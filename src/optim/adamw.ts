@@ -9,6 +9,8 @@ export interface AdamWOptions {
 
 /** Running means of a parameter's gradient and of its square, element for element. */
 export interface Moments {
+  /** Steps in which this parameter had a gradient; what its bias correction counts. */
+  step: number;
   m: Float32Array<ArrayBuffer>;
   v: Float32Array<ArrayBuffer>;
 }
@@ -17,7 +19,7 @@ export interface Moments {
 export interface AdamWState extends AdamWOptions {
   /** Steps taken. */
   step: number;
-  /** By parameter name; filled as parameters are first stepped. */
+  /** By parameter name; filled as parameters first have a gradient. */
   moments: Map<string, Moments>;
 }
 
@@ -39,8 +41,10 @@ export function createAdamW(options: Partial<AdamWOptions> = {}): AdamWState {
  * One step of AdamW (Loshchilov & Hutter 2019) in torch's order: p *= 1 - lr wd; m and v;
  * p -= (lr / bc1) m / (sqrt(v) / sqrt(bc2) + eps), with bc = 1 - beta^step. Arithmetic in f64, stored in f32.
  *
- * `gradients` holds one gradient for each parameter and nothing else. Everything is checked before anything
- * is changed: throws `training` where a gradient is missing, left over or of another length.
+ * A parameter that `gradients` does not name was not part of the step (the vision tower where no sample had an
+ * image) and is left alone whole, as torch does: neither decay nor momentum moves it and its own step stands
+ * still. That is not the same as a gradient of zeros. Everything is checked before anything is changed: throws
+ * `training` where a gradient is left over or of another length.
  */
 export function adamwStep(
   state: AdamWState,
@@ -51,18 +55,20 @@ export function adamwStep(
   checkGradients(state, parameters, gradients);
   state.step++;
   for (const parameter of parameters) {
-    const moments = momentsOf(state, parameter);
-    stepParameter(state, parameter, gradients.get(parameter.name)!, moments, learningRate);
+    const gradient = gradients.get(parameter.name);
+    if (gradient) stepParameter(state, parameter, gradient, momentsOf(state, parameter), learningRate);
   }
 }
 
 function stepParameter(
-  { step, betas: [beta1, beta2], eps, weightDecay }: AdamWState,
+  { betas: [beta1, beta2], eps, weightDecay }: AdamWOptions,
   { values, decay }: OptimizedParameter,
   gradient: Float32Array,
-  { m, v }: Moments,
+  moments: Moments,
   learningRate: number,
 ): void {
+  const { m, v } = moments;
+  const step = ++moments.step;
   const keep = decay ? 1 - learningRate * weightDecay : 1;
   const stepSize = learningRate / (1 - beta1 ** step);
   const rootOfCorrection = Math.sqrt(1 - beta2 ** step);
@@ -77,7 +83,7 @@ function stepParameter(
 function momentsOf(state: AdamWState, { name, values }: OptimizedParameter): Moments {
   const known = state.moments.get(name);
   if (known) return known;
-  const fresh = { m: new Float32Array(values.length), v: new Float32Array(values.length) };
+  const fresh = { step: 0, m: new Float32Array(values.length), v: new Float32Array(values.length) };
   state.moments.set(name, fresh);
   return fresh;
 }
@@ -92,8 +98,7 @@ function checkGradients(
     if (seen.has(name)) refuse(name, 'parameter names expected once each, got this one twice');
     seen.add(name);
     const gradient = gradients.get(name);
-    if (!gradient) refuse(name, `gradient expected ${values.length} values, got none`);
-    if (gradient.length !== values.length)
+    if (gradient && gradient.length !== values.length)
       refuse(name, `gradient expected ${values.length} values, got ${gradient.length}`);
     const held = state.moments.get(name);
     if (held && (held.m.length !== values.length || held.v.length !== values.length))
@@ -108,6 +113,6 @@ function refuse(tensor: string, what: string): never {
   throw new LorikeetError('training', {
     tensor,
     what,
-    fix: 'Hand the optimizer the parameters that the compiled step names, each with its gradient.',
+    fix: 'Hand the optimizer the parameters that the compiled step names, each with its gradient or none.',
   });
 }
