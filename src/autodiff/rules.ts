@@ -152,11 +152,12 @@ export const gradientRules: { [K in OpKind]: GradientRule<K> } = {
     const square = graph.multiply(c.input(0), c.input(0));
     return graph.scale(graph.exp(graph.scale(square, -1)), 2 / Math.sqrt(Math.PI));
   }),
-  // (x s(ax))' = s + a y (1 - s), with y = x s
+  // (x s(ax))' = s (1 + a (x - y)), with y = x s
   sigmoidGate: chain((graph, c) => {
-    const gate = graph.sigmoid(graph.scale(c.input(0), c.attributes.alpha));
-    const rest = graph.shift(graph.scale(gate, -1), 1);
-    return graph.add(gate, graph.scale(graph.multiply(c.output(), rest), c.attributes.alpha));
+    const { alpha } = c.attributes;
+    const gate = graph.sigmoid(graph.scale(c.input(0), alpha));
+    const rest = graph.scale(graph.subtract(c.input(0), c.output()), alpha);
+    return graph.multiply(gate, graph.shift(rest, 1));
   }),
   // dx = y (g - sum(g y))
   softmax: ({ graph, gradient, output }) => {

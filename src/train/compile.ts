@@ -1,28 +1,187 @@
 /** From a model folder and what shall be trained to a compiled step, with the choices it made and why. */
+import { checkAgreement } from '../checkpoint/agree.ts';
+import { writeFullCheckpoint } from '../checkpoint/full.ts';
+import { readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { FullConfig, LoraConfig } from '../config/schema.ts';
 import { loraDefaults } from '../config/schema.ts';
-import { readAdapter, writeAdapter } from '../checkpoint/peft.ts';
-import { LorikeetError } from '../errors.ts';
-import type { TensorLocation } from '../formats/safetensors.ts';
+import { readTensor, type TensorLocation } from '../formats/safetensors.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { trainsVision } from '../models/qwen2-vl/forward.ts';
-import { linearModules, loraTargets, openModelWeights, parameterTable } from '../models/qwen2-vl/weights.ts';
-import { selectModules } from '../nn/lora-targets.ts';
-import { engineVersion } from '../runtime/session.ts';
+import {
+  hubName,
+  linearModules,
+  loraTargets,
+  openModelWeights,
+  parameterTable,
+} from '../models/qwen2-vl/weights.ts';
+import type { Parameter } from '../nn/network.ts';
 import { physicalCores } from '../runtime/threads.ts';
 import { type CompiledModelStep, compileSteps } from './compiled-step.ts';
 import type { Decision } from './events.ts';
-import { addLora, frozenParameters, type LoraSettings, type ParameterRoles, trainWhole } from './parameters.ts';
+import {
+  addLora,
+  frozenParameters,
+  type LoraSettings,
+  type ParameterRoles,
+  trainWhole,
+} from './parameters.ts';
+import type { WriteAdapter } from './record.ts';
+import type { CompiledStep, Trainable } from './step.ts';
 
 export interface CompileOptions {
   modelDir: string;
   /** Go on from this adapter; `lora` then holds what it must agree with, and only that. */
   adapterDir?: string;
   lora?: Partial<LoraConfig>;
-  /** Trains parameters whole instead. */
+  /** Trains parameters whole instead of LoRA beside them. */
   full?: FullConfig;
   recompute: boolean;
   /** Physical cores where not given. */
   threads?: number;
   seed: number;
+}
+
+/** What a run needs of a model. */
+export interface CompiledModel extends CompiledStep {
+  device: string;
+  threads: number;
+  decisions: Decision[];
+  /** Writes what was trained, as it is now, into an empty folder: a PEFT adapter, or the whole model. */
+  writeAdapter: WriteAdapter;
+}
+
+export type Compile = (options: CompileOptions) => Promise<CompiledModel>;
+
+/** Opens and checks the weights, settles what is trained, and gives the step; kernels start at the first run. */
+export async function compileStep(options: CompileOptions): Promise<CompiledModel & CompiledModelStep> {
+  const config = await loadModelConfig(options.modelDir);
+  const weights = await openModelWeights(options.modelDir, config);
+  const frozen = frozenParameters(config, weights);
+  const { roles, write, decisions } = await (options.full
+    ? wholeParameters(config, frozen, options)
+    : loraParameters(config, frozen, options));
+  const threads = options.threads ?? physicalCores();
+  const { trainables, ...table } = roles;
+  const model = { config, ...table, recompute: options.recompute };
+  const step = compileSteps(model, trainables, { target: 'cpu', threads });
+  return {
+    trainables,
+    evaluate: (samples) => step.evaluate(samples),
+    gradients: (samples, address) => step.gradients(samples, address),
+    nextLogits: (sample) => step.nextLogits(sample),
+    close: () => step.close(),
+    device: 'cpu',
+    threads,
+    decisions: [
+      ...decisions,
+      { what: 'device', value: 'cpu', reason: 'the one target that this version trains on' },
+      {
+        what: 'threads',
+        value: threads,
+        reason: options.threads
+          ? 'train.threads'
+          : 'one for each physical core: matrix kernels fill a core each',
+      },
+      describeWeights(weights),
+      describeVision(trainsVision(model)),
+    ],
+    writeAdapter: write,
+  };
+}
+
+interface Settled {
+  roles: ParameterRoles;
+  write: WriteAdapter;
+  decisions: Decision[];
+}
+
+async function loraParameters(
+  config: Qwen2VLConfig,
+  frozen: Map<string, Parameter>,
+  { modelDir, adapterDir, lora, seed }: CompileOptions,
+): Promise<Settled> {
+  const targets = loraTargets(config);
+  const modules = linearModules(config);
+  const adapter = adapterDir ? await readAdapter(adapterDir, targets) : undefined;
+  if (adapter && lora) checkAgreement(lora, adapter.config, modules);
+  // An adapter settles everything but dropout, which is a matter of training alone.
+  const settings: LoraSettings = adapter
+    ? { ...adapter.config, dropout: lora?.dropout ?? adapter.config.dropout }
+    : { ...loraDefaults, ...lora };
+  const initial = adapter && new Map([...adapter.tensors].map(([name, { values }]) => [name, values]));
+  const roles = addLora(config, frozen, settings, { seed, initial });
+  const { rank, alpha, dropout, rslora } = settings;
+  return {
+    roles,
+    write: (dir) =>
+      writeAdapter(
+        dir,
+        { config: { rank, alpha, dropout, rslora, baseModel: modelDir }, tensors: byName(roles.trainables) },
+        targets,
+      ),
+    decisions: [
+      {
+        what: 'adapter',
+        value: adapterDir ?? 'fresh',
+        reason: adapterDir
+          ? `rank ${rank}, alpha ${alpha} and ${roles.lora.size} modules are the adapter's own`
+          : "A uniform within 1 / sqrt(in), B zero, as in PEFT: the first step's model is the base",
+      },
+      {
+        what: 'lora scale',
+        value: [...roles.lora.values()][0].scale,
+        reason: rslora ? 'alpha / sqrt(rank), rsLoRA' : 'alpha / rank',
+      },
+    ],
+  };
+}
+
+const byName = (trainables: readonly Trainable[]) =>
+  new Map(trainables.map((tensor) => [tensor.name, tensor]));
+
+async function wholeParameters(
+  config: Qwen2VLConfig,
+  frozen: Map<string, Parameter>,
+  { modelDir, full }: CompileOptions,
+): Promise<Settled> {
+  const table = parameterTable(config);
+  const kinds = new Map(table.map(({ name, kind }) => [name, kind]));
+  const roles = await trainWhole(frozen, full!.parameters, kinds);
+  return {
+    roles,
+    write: async (dir) => {
+      const trained = byName(roles.trainables);
+      const parameters = await Promise.all(
+        table.map(async ({ name, shape }) => {
+          const data = trained.get(name)?.values ?? (await readTensor(frozen.get(name)!.location!));
+          return { name, shape, data };
+        }),
+      );
+      await writeFullCheckpoint(dir, { base: modelDir, dtype: 'f32', parameters, storedName: hubName });
+    },
+    decisions: [
+      {
+        what: 'trained whole',
+        value: roles.trainables.length,
+        reason: 'full.parameters; the model is written whole, in f32 as it was trained',
+      },
+    ],
+  };
+}
+
+function describeWeights(weights: Map<string, TensorLocation>): Decision {
+  const dtypes = [...new Set([...weights.values()].map(({ dtype }) => dtype))].sort();
+  const files = new Set([...weights.values()].map(({ file }) => file)).size;
+  const where = `mapped from ${files === 1 ? 'one file' : `${files} files`}, never copied`;
+  return { what: 'weights', value: dtypes.join(', '), reason: `${where}; every sum is computed in f32` };
+}
+
+function describeVision(trained: boolean): Decision {
+  return trained
+    ? {
+        what: 'vision tower',
+        value: 'trained',
+        reason: 'parameters of it are trained, so every step differentiates it',
+      }
+    : { what: 'vision tower', value: 'frozen', reason: 'nothing in it is trained, so it runs forward alone' };
 }

@@ -12,6 +12,7 @@ import {
 import {
   gradientName,
   imageEmbeddings,
+  isVision,
   logitsGraph,
   type ModelDefinition,
   outputNames,
@@ -74,11 +75,11 @@ class SessionStep implements CompiledModelStep {
       { ...feeds, ...vectors({ rows, labels }), ...dropoutFeeds(encoded, this.#model, address) },
       this.trainables,
     );
-    const gradients = this.trainables.map(({ name, values }): [string, Float32Array] => [
-      name,
-      // A parameter that this graph does not touch (the vision tower of text-only data) has a gradient of zero.
-      (outputs[gradientName(name)] as Float32Array | undefined) ?? new Float32Array(values.length),
-    ]);
+    const noImages = samples.every(({ patches }) => patches.length === 0);
+    const gradients = this.trainables.flatMap(({ name }) => {
+      const gradient = outputs[gradientName(name)] as Float32Array | undefined;
+      return gradient && !(noImages && isVision(name)) ? [[name, gradient] as const] : [];
+    });
     return { samples: splitLosses(outputs, counts), gradients: new Map(gradients) };
   }
 

@@ -41,8 +41,10 @@ export interface DataSummary {
   sha256: string;
   /** The form of its rows: `flat`, `messages` ... */
   form: string;
-  /** Our field names to the file's, where they were named or guessed. */
+  /** Our field names to the file's columns. */
   fields: Record<string, string>;
+  /** The fields that nobody named: found by what their columns are called. */
+  guessed: string[];
   /** Rows that are used. */
   rows: number;
   skipped: number;

@@ -6,17 +6,20 @@ import type { Gradients, Sample, Trainable } from './step.ts';
 export interface GradientSum {
   /** By parameter name, in arrays that are kept for the whole run. */
   values: Map<string, Float32Array>;
+  /** The parameters that some row of the step reached; the others take no step. */
+  reached: Set<string>;
   loss: number;
   labelTokens: number;
 }
 
 export function createGradientSum(trainables: readonly Trainable[]): GradientSum {
   const values = new Map(trainables.map(({ name, values }) => [name, new Float32Array(values.length)]));
-  return { values, loss: 0, labelTokens: 0 };
+  return { values, reached: new Set(), loss: 0, labelTokens: 0 };
 }
 
 export function clearGradientSum(sum: GradientSum): void {
   for (const values of sum.values.values()) values.fill(0);
+  sum.reached.clear();
   sum.loss = 0;
   sum.labelTokens = 0;
 }
@@ -28,7 +31,10 @@ export function addGradients(sum: GradientSum, samples: Sample[], result: Gradie
     sum.labelTokens += result.samples[i].losses.length;
   });
   const rows = samples.map((sample) => sample.encoded.row);
-  for (const [name, total] of sum.values) addGradient(name, total, result.gradients.get(name), step, rows);
+  for (const [name, gradient] of result.gradients) {
+    addGradient(name, sum.values.get(name), gradient, step, rows);
+    sum.reached.add(name);
+  }
 }
 
 /** The sum of a sample's label losses, natural log. */
@@ -41,15 +47,15 @@ export function finiteLoss(sample: Sample, losses: Float32Array, step: number): 
 
 function addGradient(
   name: string,
-  total: Float32Array,
-  gradient: Float32Array | undefined,
+  total: Float32Array | undefined,
+  gradient: Float32Array,
   step: number,
   rows: number[],
 ): void {
-  if (gradient?.length !== total.length) {
+  if (total?.length !== gradient.length) {
     throw new LorikeetError('graph', {
       tensor: name,
-      what: `gradient expected ${total.length} values, got ${gradient?.length ?? 'none'}`,
+      what: `gradient expected ${total?.length ?? 'no'} values, got ${gradient.length}`,
     });
   }
   for (let i = 0; i < total.length; i++) {
@@ -58,11 +64,19 @@ function addGradient(
   }
 }
 
-/** Turns the sum into the step's mean gradient, clipped to `maxNorm`; gives the norm before clipping. */
-export function finishGradients(sum: GradientSum, maxNorm: number): number {
-  const norm = globalNorm(sum.values) / sum.labelTokens;
-  scaleGradients(sum.values, clipFactor(norm, maxNorm) / sum.labelTokens);
-  return norm;
+export interface StepGradients {
+  /** Of the parameters that were reached: the mean over the step's label tokens, clipped. */
+  gradients: Map<string, Float32Array>;
+  /** Global 2-norm before clipping. */
+  norm: number;
+}
+
+/** Turns the sum into the step's mean gradient, clipped to `maxNorm`. */
+export function finishGradients(sum: GradientSum, maxNorm: number): StepGradients {
+  const gradients = new Map([...sum.values].filter(([name]) => sum.reached.has(name)));
+  const norm = globalNorm(gradients) / sum.labelTokens;
+  scaleGradients(gradients, clipFactor(norm, maxNorm) / sum.labelTokens);
+  return { gradients, norm };
 }
 
 function notFinite(tensor: string, value: number, step: number, rows: number[]): LorikeetError {

@@ -133,8 +133,8 @@ async function* trainStep(
   }
   const { loss, labelTokens } = sum;
   const rate = rateOf(settings, step);
-  const gradNorm = finishGradients(sum, settings.maxGradNorm);
-  adamwStep(state.optimizer, input.step.trainables, sum.values, rate);
+  const { gradients, norm: gradNorm } = finishGradients(sum, settings.maxGradNorm);
+  adamwStep(state.optimizer, input.step.trainables, gradients, rate);
   yield {
     type: 'step',
     step,

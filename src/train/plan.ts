@@ -142,8 +142,8 @@ function describeSplit({ dataset, survey }: SplitPlan, onBadRow: string): Decisi
   const { name, guessed, fields, form, notes } = dataset;
   const decisions: Decision[] = [{ what: `${name} form`, value: form, reason: notes[0] }];
   for (const key of guessed) {
-    const reason = `guessed from the name of the column in ${name}; data.fields sets it`;
-    decisions.push({ what: `data.fields.${key}`, value: fields[key], reason });
+    const reason = 'guessed from the name of the column; data.fields sets it';
+    decisions.push({ what: `${name} ${key} column`, value: fields[key], reason });
   }
   if (survey.skipped.length > 0) {
     const rows = survey.skipped.map(({ row }) => row);

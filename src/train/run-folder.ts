@@ -12,7 +12,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
 
@@ -24,8 +24,6 @@ export const runFiles = {
   best: 'best',
 } as const;
 
-const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors'];
-
 export type RunStatus = 'running' | 'finished' | 'stopped' | 'failed';
 
 /** `run.json`: what is needed to understand and to repeat a run. */
@@ -33,6 +31,8 @@ export interface RunRecord {
   status: RunStatus;
   startedAt: string;
   endedAt?: string;
+  /** What was written in `adapter/` and `best/`: what a later run may remove. */
+  files?: string[];
   [fact: string]: unknown;
 }
 
@@ -85,6 +85,10 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
   mkdirSync(path, { recursive: true });
   removeRun(path);
   await writeRecord(path, current);
+  const update = async (changes: Partial<RunRecord>) => {
+    current = { ...current, ...changes };
+    await writeRecord(path, current);
+  };
   const metrics = openSync(join(path, runFiles.metrics), 'a');
   return {
     path,
@@ -92,11 +96,15 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
       writeSync(metrics, `${JSON.stringify(line)}\n`);
       if (durable) fsyncSync(metrics);
     },
-    replaceAdapter: (which, write) => replaceFiles(join(path, runFiles[which]), write),
-    async update(changes) {
-      current = { ...current, ...changes };
-      await writeRecord(path, current);
-    },
+    replaceAdapter: (which, write) =>
+      replaceFiles(join(path, runFiles[which]), write, async (names) => {
+        const files = new Set([
+          ...(current.files ?? []),
+          ...names.map((name) => `${runFiles[which]}/${name}`),
+        ]);
+        if (files.size !== (current.files ?? []).length) await update({ files: [...files] });
+      }),
+    update,
     close: () => closeSync(metrics),
   };
 }
@@ -114,9 +122,14 @@ export async function markEnded(path: string, status: RunStatus, error?: string)
 }
 
 function removeRun(path: string): void {
+  const written = readRunRecord(path)?.files ?? [];
+  for (const name of written) {
+    const [folder, file, ...deeper] = String(name).split('/');
+    const isOurs = (folder === runFiles.last || folder === runFiles.best) && deeper.length === 0;
+    if (isOurs && basename(file) === file) rmSync(join(path, folder, file), { force: true });
+  }
   for (const adapter of [runFiles.last, runFiles.best]) {
     const folder = join(path, adapter);
-    for (const file of adapterFiles) rmSync(join(folder, file), { force: true });
     if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
     rmSync(`${folder}.partial`, { recursive: true, force: true });
   }
@@ -131,13 +144,19 @@ function writeRecord(path: string, record: RunRecord): Promise<void> {
 }
 
 /** File by file, because a rename over a file is atomic and one over a folder is not. */
-async function replaceFiles(folder: string, write: (folder: string) => Promise<void> | void): Promise<void> {
+async function replaceFiles(
+  folder: string,
+  write: (folder: string) => Promise<void> | void,
+  announce: (names: string[]) => Promise<void>,
+): Promise<void> {
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial);
   await write(partial);
+  const names = readdirSync(partial);
+  await announce(names);
   mkdirSync(folder, { recursive: true });
-  for (const file of readdirSync(partial)) renameSync(join(partial, file), join(folder, file));
+  for (const name of names) renameSync(join(partial, name), join(folder, name));
   rmdirSync(partial);
 }
 

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
-import type { Compile, CompiledModel, CompileOptions } from './compile-contract.ts';
+import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { EncoderSettings } from './encoder.ts';
 import type { StartEvent, TrainEvent } from './events.ts';
 import type { Loader } from './loader.ts';

@@ -23,7 +23,10 @@ export interface StepAddress {
 
 export interface Gradients {
   samples: SampleLoss[];
-  /** By parameter name: the gradient of the SUM of the label losses over all samples of the call. */
+  /**
+   * By parameter name: the gradient of the SUM of the label losses over all samples of the call. A parameter that no
+   * sample reaches (the vision tower, without images) has none.
+   */
   gradients: Map<string, Float32Array>;
 }
 

@@ -53,12 +53,13 @@ export async function* survey(
   return found;
 }
 
-function emptySurvey({ file, sha256, form, fields }: Dataset): Survey {
+function emptySurvey({ file, sha256, form, fields, guessed }: Dataset): Survey {
   const summary: DataSummary = {
     file,
     sha256,
     form,
     fields: { ...fields },
+    guessed: [...guessed],
     rows: 0,
     skipped: 0,
     images: 0,

@@ -2,62 +2,35 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadModelConfig, type Qwen2VLConfig } from '../../src/models/qwen2-vl/config.ts';
+import { afterAll, describe, expect, it } from 'vitest';
 import { mropePositions } from '../../src/models/qwen2-vl/positions.ts';
-import { openModelWeights, parameterTable } from '../../src/models/qwen2-vl/weights.ts';
-import { compileSteps } from '../../src/train/compiled-step.ts';
-import { addLora, frozenParameters, type ParameterRoles, trainWhole } from '../../src/train/parameters.ts';
-import { writeTinyCheckpoint } from '../support/checkpoint.ts';
 import {
   decode,
   decodeAll,
   type ForwardCase,
   forwardCases,
-  initialAdapter,
   largestDifferenceOverLargest,
   loadForwardCase,
   relativeL2,
   samplesOf,
 } from '../support/parity.ts';
+import { compileCase, tensorName } from '../support/parity-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lorikeet-parity-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const tensorName = (key: string) => key.replace(/^base_model\.model\./, '');
-
-async function roles(parity: ForwardCase, config: Qwen2VLConfig, dir: string): Promise<ParameterRoles> {
-  const frozen = frozenParameters(config, await openModelWeights(dir, config));
-  if (!parity.lora) {
-    const kinds = new Map(parameterTable(config).map(({ name, kind }) => [name, kind]));
-    return trainWhole(frozen, 'all', kinds);
-  }
-  const adapter = initialAdapter(parity, parity.gradients);
-  const initial = new Map([...adapter].map(([key, { values }]) => [tensorName(key), values]));
-  return addLora(config, frozen, { ...parity.lora, dropout: 0 }, { seed: 1, initial });
-}
-
 describe.each(forwardCases)('%s', (name) => {
   const parity = loadForwardCase(name);
   const samples = samplesOf(parity);
-  const dir = join(folder, name);
-  let config: Qwen2VLConfig;
-  beforeAll(async () => {
-    writeTinyCheckpoint(dir, parity);
-    config = await loadModelConfig(dir);
-  });
-
-  async function compile(recompute = false) {
-    const { trainables, ...table } = await roles(parity, config, dir);
-    return compileSteps({ config, ...table, recompute }, trainables, { target: 'cpu', threads: 1 });
-  }
+  const compile = (options = {}) => compileCase(parity, parity.gradients, join(folder, name), options);
 
   it('selects the modules that PEFT selects', async () => {
-    const { lora } = await roles(parity, config, dir);
+    const { lora } = await compile();
     expect([...lora.keys()].sort()).toEqual(parity.lora?.modules ?? []);
   });
 
-  it('has the positions of get_rope_index', () => {
+  it('has the positions of get_rope_index', async () => {
+    const { config } = await compile();
     parity.samples.forEach(({ ids, grids, positions, positionDelta }) => {
       const { imageTokenId, vision } = config;
       const found = mropePositions(ids, grids, { imageTokenId, mergeSize: vision.spatialMergeSize });
@@ -67,7 +40,7 @@ describe.each(forwardCases)('%s', (name) => {
   });
 
   it('gets losses within 1e-5 and gradients within 1e-5 relative L2, one sample at a time', async () => {
-    const step = await compile();
+    const { step } = await compile();
     const sums = new Map<string, Float32Array>();
     for (const [i, sample] of samples.entries()) {
       const { samples: losses, gradients } = await step.gradients([sample], { seed: 1, step: 0 });
@@ -85,7 +58,7 @@ describe.each(forwardCases)('%s', (name) => {
   });
 
   it('gets the same from all samples in one run, with recompute', async () => {
-    const step = await compile(true);
+    const { step } = await compile({ recompute: true });
     const { samples: losses, gradients } = await step.gradients(samples, { seed: 1, step: 0 });
     const scored = await step.evaluate(samples);
     await step.close();
@@ -99,7 +72,7 @@ describe.each(forwardCases)('%s', (name) => {
   });
 
   it('gets logits within 1e-5', async () => {
-    const step = await compile();
+    const { step } = await compile();
     for (const [i, sample] of samples.entries()) {
       const { rows, logits } = parity.samples[i];
       const width = logits.shape[1];

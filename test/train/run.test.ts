@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Compile, CompiledModel } from '../../src/train/compile-contract.ts';
+import type { Compile, CompiledModel } from '../../src/train/compile.ts';
 import { createEncoder, type EncoderSettings } from '../../src/train/encoder.ts';
 import type { TrainEvent } from '../../src/train/events.ts';
 import type { Loader } from '../../src/train/loader.ts';
@@ -79,7 +79,7 @@ describe('a run', () => {
     const reasonOf = (what: string) => facts.decisions.find((d: { what: string }) => d.what === what)?.reason;
     expect(reasonOf('totalSteps')).toBe('ceil(5 rows / 2 a step) = 3 steps an epoch, times 1');
     expect(reasonOf('train.epochs')).toBe('--set on the command line');
-    expect(reasonOf('data.fields.question')).toContain('guessed');
+    expect(reasonOf('train question column')).toContain('guessed');
     expect(reasonOf('device')).toBe('the only one here');
     expect(Date.parse(facts.endedAt)).toBeGreaterThanOrEqual(Date.parse(facts.startedAt));
   });

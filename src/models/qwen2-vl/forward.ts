@@ -30,10 +30,11 @@ export const gradientName = (parameter: string) => `gradient ${parameter}`;
 
 /** Vision parameters that are trained must be differentiated: the tower then stands inside the step's graph. */
 export function trainsVision({ parameters }: Pick<ModelDefinition, 'parameters'>): boolean {
-  return [...parameters.values()].some(
-    ({ name, role }) => role === 'trainable' && name.startsWith('model.visual.'),
-  );
+  return [...parameters.values()].some(({ name, role }) => role === 'trainable' && isVision(name));
 }
+
+/** Parameters of the vision tower and its merger, which text alone does not reach. */
+export const isVision = (parameter: string): boolean => parameter.startsWith('model.visual.');
 
 /** Losses of the label rows and the gradients of their sum. */
 export function trainingGraph(model: ModelDefinition): Graph {

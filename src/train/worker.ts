@@ -1,0 +1,25 @@
+/** The training thread: `run()` of ONNX Runtime blocks, so it must not be the one that a program waits in. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { LoadedConfig } from '../config/load.ts';
+import { compileStep } from './compile.ts';
+import { startLoader } from './loader.ts';
+import { run } from './run.ts';
+import { isRaised, type StopFlag, type ThreadMessage } from './thread.ts';
+import { errorToWire } from './wire.ts';
+
+export interface WorkerInput {
+  config: LoadedConfig;
+  overwrite: boolean;
+  stop: StopFlag;
+}
+
+const { config, overwrite, stop } = workerData as WorkerInput;
+const post = (message: ThreadMessage) => parentPort!.postMessage(message);
+
+try {
+  const options = { overwrite, stopped: () => isRaised(stop), compile: compileStep, startLoader };
+  for await (const event of run(config, options)) post({ event });
+  post({ done: true });
+} catch (error) {
+  post({ error: errorToWire(error) });
+}
