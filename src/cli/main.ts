@@ -18,12 +18,13 @@ program
   .command('train')
   .summary('Train an adapter from a config file.')
   .description(
-    'Trains an adapter from a config file and writes it, with the story of its training, to the output folder\n' +
+    'Trains an adapter from a config file and writes it, with the story of its training, to the output folder ' +
       'that the file names. Ctrl-C stops after the current step and keeps what was learned.',
   )
+  .usage('FILE [--set key=value ...] [--overwrite]')
   .argument('[file]', 'the config: YAML, or TypeScript through defineConfig')
   .option('--set <key=value...>', 'change words of the config: --set train.epochs=1 lora.rank=8')
-  .option('--overwrite', 'replace the run that stands in the output folder', false)
+  .option('--overwrite', 'replace the run that stands in the output folder')
   .helpOption('-h, --help', 'Show this help.')
   .addHelpText(
     'after',

@@ -1,6 +1,6 @@
 import type { CheckEvent, EvaluateEvent, FinishEvent, StepEvent, TrainEvent } from '../train/events.ts';
 import { describeStart } from './start.ts';
-import { duration, number, percent, rate, tokensPerSecond } from './words.ts';
+import { duration, number, percent, rate, shortPath, tokensPerSecond } from './words.ts';
 
 /** Where the story of a run is told: a terminal, a pipe, a file. */
 export interface Screen {
@@ -41,7 +41,7 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
   };
   const rewrite = (text: string) => {
     erase();
-    current = text.slice(0, Math.max(20, (screen.columns ?? 80) - 1));
+    current = text.slice(0, (screen.columns || 80) - 1);
     screen.write(current);
   };
   const tell = (text: string, always: boolean) => {
@@ -65,7 +65,7 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
       case 'start':
         clear();
         totalSteps = event.totalSteps;
-        output = event.output;
+        output = shortPath(event.output);
         return line(describeStart(event));
       case 'estimate':
         return line(
@@ -103,7 +103,7 @@ function evaluateLine(event: EvaluateEvent): string {
   const answers = event.answerLoss === null ? '' : `, answers alone ${event.answerLoss.toFixed(4)}`;
   return (
     `step ${event.step}  validation loss ${event.loss.toFixed(4)}${answers}, ` +
-    `${percent(event.tokenAccuracy)} of tokens and ${percent(event.exactMatch)} of answers exact` +
+    `${percent(event.tokenAccuracy)} of tokens right, ${percent(event.exactMatch)} of answers exact` +
     `${event.best ? '  (best so far)' : ''}`
   );
 }

@@ -6,7 +6,7 @@ import { stopOnSignals } from './signals.ts';
 
 export interface TrainCommandOptions {
   set?: string[];
-  overwrite: boolean;
+  overwrite?: boolean;
 }
 
 /** Runs `lorikeet train` and gives the exit code: 0 where the run finished, 130 where Ctrl-C stopped it. */
@@ -14,7 +14,9 @@ export async function trainCommand(file: string | undefined, options: TrainComma
   const words = separateFile(file, options.set ?? []);
   const config = await loadConfig(words.file, { set: words.set });
   const progress = createProgress(process.stdout);
-  const stop = stopOnSignals(() => progress.line('Stopping after this step; once more stops at once.'));
+  const stop = stopOnSignals(() =>
+    progress.line('Stopping; what was learned is kept. Once more stops at once.'),
+  );
   let finished = false;
   let told = false;
   try {

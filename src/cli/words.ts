@@ -1,4 +1,5 @@
-/** Numbers as people read them. */
+/** Numbers and paths as people read them. */
+import { relative } from 'node:path';
 
 const grouped = new Intl.NumberFormat('en-US');
 
@@ -32,6 +33,12 @@ export function rate(value: number): string {
 
 export function tokensPerSecond(value: number): string {
   return `${grouped.format(Number(value.toPrecision(3)))} tokens/s`;
+}
+
+/** Seen from the working directory, where that is shorter. */
+export function shortPath(path: string): string {
+  const seen = relative(process.cwd(), path);
+  return seen !== '' && seen.length < path.length ? seen : path;
 }
 
 function pad(value: number): string {

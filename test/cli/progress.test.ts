@@ -14,6 +14,7 @@ const start: StartEvent = {
       sha256: '',
       form: 'flat',
       fields: { image: 'image_path', question: 'question' },
+      guessed: ['image', 'question'],
       rows: 3064,
       skipped: 2,
       images: 315,
@@ -68,9 +69,9 @@ describe('the story of a run', () => {
     for (const expected of [
       'models/base',
       '3,064 rows, 2 skipped, 315 images',
-      'flat rows (image from "image_path", question)',
+      'flat rows (image from "image_path", guessed; question)',
       '9,000 of 100,000 tokens',
-      'LoRA on 196 modules: 18,464,768 numbers',
+      'LoRA on 196 modules: 18,464,768 parameters',
       'cpu, 2 threads',
       '576 in 3 epochs',
       'runs/first',
@@ -86,7 +87,7 @@ describe('the story of a run', () => {
       'step 2/576  loss 1.5000  norm 0.250  rate 5.00e-6  123 tokens/s  1 h 00 min left',
     );
     expect(text).toContain(
-      'validation loss 0.9000, answers alone 1.2500, 75.0 % of tokens and 50.0 % of answers exact',
+      'validation loss 0.9000, answers alone 1.2500, 75.0 % of tokens right, 50.0 % of answers exact',
     );
     expect(text.endsWith('\n')).toBe(true);
   });

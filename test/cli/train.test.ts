@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { tinyRun } from '../train/tiny-run.ts';
+
+/** The command as people run it: what `npm run build` made, in a process of its own. */
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function tiny(changes: Parameters<typeof tinyRun>[0] = {}): string {
+  const folder = tinyRun(changes);
+  folders.push(folder);
+  return folder;
+}
+
+interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** `onOutput` is handed everything written so far, each time there is more. */
+function lorikeet(
+  args: string[],
+  onOutput?: (text: string, child: ChildProcess) => void,
+  env = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data) => {
+    stdout += data;
+    onOutput?.(stdout, child);
+  });
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+const metrics = (folder: string) =>
+  readFileSync(join(folder, 'run', 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('lorikeet train', () => {
+  it('trains, tells so in plain lines and exits 0', async () => {
+    const folder = tiny();
+    const { code, stdout, stderr } = await lorikeet(['train', join(folder, 'config.yaml')]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('\x1b');
+    for (const expected of [
+      'cpu, 1 thread',
+      'LoRA on 14 modules',
+      'in all, measured',
+      'step 1/6',
+      'Done: 6 steps',
+    ]) {
+      expect(stdout).toContain(expected);
+    }
+    const lines = metrics(folder);
+    expect(lines.at(-1)).toMatchObject({ type: 'finish', status: 'finished' });
+    expect(lines[0]).toMatchObject({
+      type: 'step',
+      step: 1,
+      learningRate: 1e-3,
+      labelTokens: expect.any(Number),
+    });
+  });
+
+  it('takes words of the config before or after the file', async () => {
+    const folder = tiny();
+    const file = join(folder, 'config.yaml');
+    const before = await lorikeet(['train', '--set', 'train.maxSteps=1', file]);
+    expect(before.code).toBe(0);
+    expect(before.stdout).toContain('step 1/1');
+    const after = await lorikeet(['train', file, '--overwrite', '--set', 'train.maxSteps=2', 'train.seed=7']);
+    expect(after.code).toBe(0);
+    expect(metrics(folder).filter(({ type }) => type === 'step')).toHaveLength(2);
+  });
+
+  it('refuses to replace a run unasked', async () => {
+    const folder = tiny({ train: { maxSteps: 1 } });
+    const file = join(folder, 'config.yaml');
+    expect((await lorikeet(['train', file])).code).toBe(0);
+    const { code, stderr } = await lorikeet(['train', file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('--overwrite');
+  });
+
+  it.each<[string, (folder: string) => string[], string]>([
+    ['no file', () => ['train'], 'a config file expected'],
+    ['a file that is not there', (folder) => ['train', join(folder, 'no.yaml')], 'no.yaml'],
+    [
+      'a habit',
+      (folder) => ['train', join(folder, 'config.yaml'), '--set', 'train.batchSize=4'],
+      'gradientAccumulation',
+    ],
+    ['an unknown command', () => ['trian'], 'Did you mean train?'],
+    ['an unknown option', () => ['train', '--fast'], '--fast'],
+    [
+      'a missing picture',
+      (folder) => {
+        rmSync(join(folder, 'b.png'));
+        return ['train', join(folder, 'config.yaml')];
+      },
+      'b.png',
+    ],
+  ])('exits 1 on %s, with words and no stack', async (_, args, word) => {
+    const folder = tiny();
+    const { code, stderr } = await lorikeet(args(folder));
+    expect(code).toBe(1);
+    expect(stderr).toContain(word);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(existsSync(join(folder, 'run'))).toBe(false);
+  });
+
+  it('shows the stack when it is asked to', async () => {
+    const { stderr } = await lorikeet(['train', 'no.yaml'], undefined, { LORIKEET_DEBUG: '1' });
+    expect(stderr).toMatch(/\n\s+at /);
+  });
+
+  it('stops at a step boundary at the first Ctrl-C, keeps what was learned and exits 130', async () => {
+    const folder = tiny({ train: { epochs: 5000 } });
+    let asked = false;
+    const { code, stdout } = await lorikeet(['train', join(folder, 'config.yaml')], (text, child) => {
+      if (asked || !text.includes('step 1/')) return;
+      asked = true;
+      child.kill('SIGINT');
+    });
+    expect(code).toBe(130);
+    expect(stdout).toContain('what was learned is kept');
+    expect(metrics(folder).at(-1)).toMatchObject({ type: 'finish', status: 'stopped' });
+    expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);
+  });
+
+  it('says what it can do', async () => {
+    const help = await lorikeet(['--help']);
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain('train');
+    const train = await lorikeet(['train', '--help']);
+    expect(train.stdout).toContain('--set <key=value...>');
+    expect(train.stdout).toContain('--overwrite');
+    expect((await lorikeet(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
