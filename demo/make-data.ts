@@ -11,7 +11,14 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { stream } from '../src/random.ts';
 import { SIDE } from './facts.ts';
-import { type AnswerStyle, askScene, type Qa, type QuestionType, questionTypes } from './questions.ts';
+import {
+  type AnswerStyle,
+  askScene,
+  type Qa,
+  type QuestionType,
+  questionTypes,
+  reportScene,
+} from './questions.ts';
 import { drawScene } from './scenes.ts';
 import { floor } from './score.ts';
 
@@ -24,7 +31,7 @@ export interface DataOptions {
   validation: number;
   seed: number;
   style: AnswerStyle;
-  /** One row with all questions of a scene as turns, instead of one row for each question. */
+  /** For pre-training: two rows a scene, all its questions as turns of one, a report in the other. */
   conversations: boolean;
 }
 
@@ -46,6 +53,7 @@ interface DrawnScene {
   group: string;
   file: string;
   questions: Qa[];
+  report: { question: string; answer: string };
   image: Uint8Array;
 }
 
@@ -62,7 +70,7 @@ export function sceneOf(split: Split, n: number, { seed, style }: DataOptions): 
   const group = `${split}-${String(n).padStart(5, '0')}`;
   const { facts, image } = drawScene(seed, split, n);
   const questions = askScene(facts, style, stream(seed, split, n, 'questions'));
-  return { group, file: `images/${group}.png`, questions, image };
+  return { group, file: `images/${group}.png`, questions, report: reportScene(facts), image };
 }
 
 export function flatRows({ group, file, questions }: DrawnScene): FlatRow[] {
@@ -75,12 +83,18 @@ export function flatRows({ group, file, questions }: DrawnScene): FlatRow[] {
   }));
 }
 
-export function conversationRow({ group, file, questions }: DrawnScene): ConversationRow {
-  const turns = questions.flatMap(({ question, answer }, i) => [
+/** The questions as one conversation (none where nothing is asked), then the report. */
+export function conversationRows({ group, file, questions, report }: DrawnScene): ConversationRow[] {
+  return [questions, [report]]
+    .filter((asked) => asked.length > 0)
+    .map((asked) => ({ messages: turnsOf(asked), images: [file], group }));
+}
+
+function turnsOf(asked: { question: string; answer: string }[]): ConversationRow['messages'] {
+  return asked.flatMap(({ question, answer }, i) => [
     { role: 'user' as const, content: [...(i === 0 ? [{ type: 'image' }] : []), text(question)] },
     { role: 'assistant' as const, content: [text(answer)] },
   ]);
-  return { messages: turns, images: [file], group };
 }
 
 const text = (words: string) => ({ type: 'text', text: words });
@@ -100,7 +114,7 @@ export async function makeData(
       const scene = sceneOf(split, n, all);
       const flat = flatRows(scene);
       rows[split].push(...flat);
-      for (const row of all.conversations ? [conversationRow(scene)] : flat) lines.push(JSON.stringify(row));
+      for (const row of all.conversations ? conversationRows(scene) : flat) lines.push(JSON.stringify(row));
       writing.push(writePng(join(folder, scene.file), scene.image));
       // sharp encodes on other threads: a few pictures at a time keep them busy and memory low.
       if (writing.length === 16) {

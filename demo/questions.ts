@@ -126,7 +126,22 @@ export function askScene(facts: SceneFacts, style: AnswerStyle, draws: Stream): 
   });
 }
 
-/** Every text that `askScene` can produce: what the tokenizer is trained on. */
+const reportQuestion = 'What does the image show?';
+
+/**
+ * A look at every place in turn, which only the pre-training asks for: ten facts about one picture.
+ * Without it a tower that starts from random weights sees too few facts to learn from.
+ */
+export function reportScene({ polyps, instrument }: SceneFacts): { question: string; answer: string } {
+  const found = places.map((place) => {
+    const polyp = polyps.find((one) => one.place === place);
+    return `${capital(place)}: ${polyp ? `a ${polyp.colour} polyp of ${polyp.size}` : 'no polyp'}.`;
+  });
+  const tool = `Instrument: ${instrument ? 'yes' : 'no'}.`;
+  return { question: reportQuestion, answer: [...found, tool].join(' ') };
+}
+
+/** Every text that `askScene` can produce, and the words of a report: what the tokenizer is trained on. */
 export function everyText(): string[] {
   const values: Record<QuestionType, readonly string[]> = {
     presence: ['yes', 'no'],
@@ -136,9 +151,11 @@ export function everyText(): string[] {
     size: sizes,
     instrument: ['yes', 'no'],
   };
-  return questionTypes.flatMap((type) => [
+  const words = [...places.map((place) => `${capital(place)}:`), ' no polyp.', 'Instrument: yes.'];
+  const texts = questionTypes.flatMap((type) => [
     ...questions[type],
     ...values[type],
     ...values[type].flatMap((value) => sentences[type](value)),
   ]);
+  return [...texts, reportQuestion, ...words, ...words];
 }

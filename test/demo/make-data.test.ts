@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { conversationRow, dataDefaults, makeData, sceneOf } from '../../demo/make-data.ts';
+import { conversationRows, dataDefaults, makeData, sceneOf } from '../../demo/make-data.ts';
 import { floor } from '../../demo/score.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lorikeet-demo-'));
@@ -37,15 +37,17 @@ describe('makeData', () => {
     expect(new Set(images).size).toBe(6);
   });
 
-  it('makes one row of a scene where conversations are asked for: the image first, then turns in order', () => {
+  it('makes two rows of a scene where conversations are asked for: its questions in order, and a report', () => {
     const scene = sceneOf('train', 1, { ...dataDefaults, style: 'long' });
-    const { messages, images } = conversationRow(scene);
+    const [{ messages, images }, report] = conversationRows(scene);
     expect(images).toEqual([scene.file]);
     expect(messages).toHaveLength(2 * scene.questions.length);
     expect(messages[0].content).toEqual([
       { type: 'image' },
       { type: 'text', text: scene.questions[0].question },
     ]);
+    expect(report.messages).toHaveLength(2);
+    expect(report.images).toEqual([scene.file]);
     expect(messages.at(-1)?.content).toEqual([{ type: 'text', text: scene.questions.at(-1)?.answer }]);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askScene, everyText, questionTypes, shortAnswers } from '../../demo/questions.ts';
+import { askScene, everyText, questionTypes, reportScene, shortAnswers } from '../../demo/questions.ts';
 import { drawScene } from '../../demo/scenes.ts';
 import { stream } from '../../src/random.ts';
 
@@ -33,6 +33,16 @@ describe('questions', () => {
         else if (short === 'no') expect(answer).toMatch(/\bno\b|not/i);
         else expect(answer).toContain(short);
       }
+  });
+
+  it('reports every polyp at its place, and the instrument', () => {
+    for (const facts of scenes) {
+      const { answer } = reportScene(facts);
+      expect(answer.match(/no polyp\./g) ?? []).toHaveLength(5 - facts.polyps.length);
+      for (const { place, colour, size } of facts.polyps)
+        expect(answer.toLowerCase()).toContain(`${place}: a ${colour} polyp of ${size}.`);
+      expect(answer.endsWith(facts.instrument ? 'Instrument: yes.' : 'Instrument: no.')).toBe(true);
+    }
   });
 
   it('lists every text that can be asked or answered', () => {
