@@ -11,7 +11,11 @@ import type { Session } from '../src/runtime/session.ts';
 
 type Text = Qwen2VLConfig['text'];
 
-export const widths: Record<'2B' | '7B', Text> = {
+export type Size = '2B' | '7B' | 'small';
+
+/** `small` shows how memory grows without waiting for large products. */
+export const widths: Record<Size, Text> = {
+  small: text({ hiddenSize: 256, heads: 2, kvHeads: 1, intermediateSize: 1024 }),
   '2B': text({ hiddenSize: 1536, heads: 12, kvHeads: 2, intermediateSize: 8960 }),
   '7B': text({ hiddenSize: 3584, heads: 28, kvHeads: 4, intermediateSize: 18944 }),
 };
@@ -31,7 +35,7 @@ function text(sizes: Pick<Text, 'hiddenSize' | 'heads' | 'kvHeads' | 'intermedia
 
 const stem = 'model.language_model.layers.';
 
-export function layersConfig(size: keyof typeof widths, layers: number): Qwen2VLConfig {
+export function layersConfig(size: Size, layers: number): Qwen2VLConfig {
   const decoderConfig = { ...widths[size], layers };
   const vision = {
     depth: 0,

@@ -77,6 +77,12 @@ class Emission implements Emitter {
 
   add<K extends OpKind>(node: Node<K>, value: Value): void {
     this.#names.set(value, this.#emit(node as Node));
+    // At once, not at the end: the executor would put off whatever only a late node waits for.
+    for (const output of this.#graph.outputs) {
+      if (output.value !== value) continue;
+      const inputs = [this.value(value)];
+      this.#nodes.push({ op: 'Identity', domain: '', inputs, outputs: [output.name], attributes: {} });
+    }
   }
 
   #emit(node: Node): string {
@@ -166,15 +172,6 @@ class Emission implements Emitter {
     const fed = this.#graph.nodes.filter(
       (node) => node.op === 'input' || (node.op === 'parameter' && !node.attributes.location),
     ) as Node<Leaf>[];
-    // Identity gives every output its own name, also where two outputs are one value.
-    for (const { name, value } of this.#graph.outputs)
-      this.#nodes.push({
-        op: 'Identity',
-        domain: '',
-        inputs: [this.value(value)],
-        outputs: [name],
-        attributes: {},
-      });
     return {
       model: {
         // ONNX Runtime's executor takes the last node of the file first: written backwards, the file runs in our order.

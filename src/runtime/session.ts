@@ -36,7 +36,7 @@ export async function openSession(graph: Graph, { target, threads }: SessionOpti
     // The order of the file is the schedule: no pass may merge a recomputation with its original.
     graphOptimizationLevel: 'disabled',
     enableMemPattern: false,
-    enableCpuMemArena: false,
+    enableCpuMemArena: true,
     logSeverityLevel: 3,
     extra: {
       session: {
