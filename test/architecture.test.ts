@@ -20,6 +20,7 @@ const rooms = [
   'optim',
   'checkpoint',
   'train',
+  'generate',
   'cli',
 ];
 const foundation = ['errors.ts', 'dtype.ts', 'random.ts'];
