@@ -1,6 +1,6 @@
 import type { CheckEvent, EvaluateEvent, FinishEvent, StepEvent, TrainEvent } from '../train/events.ts';
 import { describeStart } from './start.ts';
-import { duration, number, percent, rate, shortPath, tokensPerSecond } from './words.ts';
+import { count, duration, number, percent, rate, shortPath, tokensPerSecond } from './words.ts';
 
 /** Where the story of a run is told: a terminal, a pipe, a file. */
 export interface Screen {
@@ -111,7 +111,7 @@ function evaluateLine(event: EvaluateEvent): string {
 function finishLine(event: FinishEvent, output: string): string {
   const head =
     event.status === 'finished'
-      ? `\nDone: ${number(event.step)} steps in ${duration(event.seconds)}.`
+      ? `\nDone: ${count(event.step, 'step')} in ${duration(event.seconds)}.`
       : `\nStopped after step ${event.step} of ${event.totalSteps}; what was learned is kept.`;
   const best = event.best
     ? `\nBest   ${output}/best  (validation loss ${event.best.loss.toFixed(4)} at step ${event.best.step})`

@@ -77,7 +77,7 @@ export function valueGraph(files: readonly SourceFile[]): Map<string, string[]> 
       imports
         .filter(({ typeOnly }) => !typeOnly)
         .map(({ specifier }) => importedPath(path, specifier))
-        .filter((target) => target?.endsWith('.ts') === true),
+        .filter((target): target is string => target?.endsWith('.ts') === true),
     ]),
   );
 }

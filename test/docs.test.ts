@@ -1,0 +1,96 @@
+/** What the documents say about config and data is held to the code: a word, a default or an example that drifts fails. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../src/config/load.ts';
+import { configSchema, fullSchema, loraDefaults } from '../src/config/schema.ts';
+import { words } from '../src/config/words.ts';
+import { openDataset } from '../src/data/dataset.ts';
+import { formNames } from '../src/data/rows/form.ts';
+import { folderOf } from './data/folder.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+
+describe('docs/config.md', () => {
+  const rows = [...read('docs/config.md').matchAll(/^\| `([\w.]+)` \| (.+?) \| (.+) \|$/gm)];
+  const documented = new Map(rows.map(([, word, value]) => [word, value]));
+  const smallest = { model: 'm', data: { train: 't' }, output: 'o' };
+  const defaults = { ...configSchema.parse(smallest), lora: loraDefaults, full: fullSchema.parse({}) };
+
+  const defaultOf = (name: string): unknown =>
+    name
+      .split('.')
+      .reduce<unknown>((value, word) => (value as Record<string, unknown> | undefined)?.[word], defaults);
+
+  it('has every word of the config once, and no other', () => {
+    const leaves = words.filter(({ isSection }) => !isSection).map(({ name }) => name);
+    expect(rows.map(([, word]) => word).sort()).toEqual([...leaves].sort());
+  });
+
+  const needed = ['model', 'data.train', 'output'];
+
+  it.each([...documented])('says the default of %s', (word, said) => {
+    const value = defaultOf(word);
+    if (needed.includes(word)) expect(said).toBe('needed');
+    else if (value === undefined) expect(said).toMatch(/^(none|guessed|the checkpoint's|physical cores)$/);
+    else expect(said).toBe(`\`${Array.isArray(value) ? value.join(', ') : written(value)}\``);
+  });
+
+  it('names the words that are needed', () => {
+    const config = { model: 'm', data: { train: 't' }, output: 'o' };
+    expect(configSchema.safeParse(config).success).toBe(true);
+    for (const without of [
+      { ...config, model: undefined },
+      { ...config, data: {} },
+      { ...config, output: undefined },
+    ])
+      expect(configSchema.safeParse(without).success).toBe(false);
+  });
+
+  const written = (value: unknown) => (value === 5e-6 ? '5e-6' : String(value));
+});
+
+describe('docs/data.md', () => {
+  const sections = read('docs/data.md').split(/^### /m).slice(1);
+  const examples = sections.map((section): [form: string, row: string] => [
+    /^`(\w+)`/.exec(section)?.[1] ?? '',
+    /```json\n([\s\S]+?)```/.exec(section)?.[1] ?? '',
+  ]);
+
+  it('has an example of every form', () => {
+    expect(examples.map(([form]) => form).sort()).toEqual(Object.keys(formNames).sort());
+  });
+
+  it.each(examples)('shows a row that is read as %s', async (form, row) => {
+    const folder = folderOf({ 'a.png': '', 'b.png': '', 'rows.jsonl': [JSON.parse(row)] });
+    const dataset = await openDataset(join(folder, 'rows.jsonl'), { name: 'train' });
+    expect(dataset.form).toBe(form);
+    const { turns } = await dataset.example(0);
+    expect(turns.some(({ role }) => role === 'assistant')).toBe(true);
+    const places = turns.flatMap(({ content }) => content.filter(({ type }) => type === 'image'));
+    expect(places).toHaveLength(new Set(row.match(/\w\.png/g)).size);
+  });
+});
+
+describe('examples', () => {
+  it('load: the smallest', async () => {
+    const { config, decisions } = await loadConfig(join(root, 'examples/first.yaml'));
+    expect(decisions.filter(({ from }) => from === 'file').map(({ key }) => key)).toEqual([
+      'model',
+      'data.train',
+      'output',
+    ]);
+    expect(config.output).toBe(join(root, 'examples/runs/first'));
+  });
+
+  it('load: surgical VQA with the published hyperparameters', async () => {
+    const { config } = await loadConfig(join(root, 'examples/kvasir-vqa.yaml'));
+    expect(config).toMatchObject({
+      image: { maxPixels: 448 * 448 },
+      lora: { rank: 32, alpha: 64, dropout: 0.05, targetModules: loraDefaults.targetModules },
+      train: { epochs: 3, learningRate: 5e-6, gradientAccumulation: 16 },
+    });
+  });
+});
