@@ -130,6 +130,15 @@ export function layersFeeds(graph: Graph, tokens: number): Feeds {
   return feeds;
 }
 
+/** Bytes of all LoRA gradients: in ONNX Runtime's hands and, copied, in JavaScript's. */
+export function gradientBytes(config: Qwen2VLConfig): number {
+  const modules = linearModules(config).filter(({ name }) => name.startsWith(stem));
+  return modules.reduce(
+    (sum, { inFeatures, outFeatures }) => sum + 2 * 4 * rank * (inFeatures + outFeatures),
+    0,
+  );
+}
+
 /** FLOP of one step: forward, activation gradients, attention and LoRA, at 2 for each multiply-add. */
 export function layersFlop({ text: t }: Qwen2VLConfig, tokens: number): number {
   const kvWidth = t.kvHeads * t.headDim;

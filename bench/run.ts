@@ -1,0 +1,91 @@
+/**
+ * All benches, printed and saved with the machine's facts:
+ *
+ *     npm run bench [-- speed memory mapping] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *
+ * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { engineVersion } from '../src/runtime/session.ts';
+import { physicalCores } from '../src/runtime/threads.ts';
+import { gradientBytes, layersConfig } from './layers.ts';
+import { benchMemory, type MemoryResult } from './memory.ts';
+import { benchSpeed } from './speed.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '7' },
+    threads: { type: 'string', default: String(physicalCores()) },
+    out: { type: 'string' },
+  },
+});
+const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping'];
+const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
+
+const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  memoryGB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  onnxruntime: engineVersion,
+  threads,
+};
+
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+
+async function speed() {
+  const result = await benchSpeed('2B', threads, rounds);
+  const { matmulGflops, stepGflops, shareOfMatmul, againstTorch } = result;
+  console.log('Two decoder layers at 2B width, 512 tokens, LoRA on seven linears, forward + backward');
+  console.log(`  MatMul 512x1536x8960   ${matmulGflops.toFixed(0)} GFLOP/s`);
+  console.log(
+    `  the step               ${stepGflops.toFixed(0)} GFLOP/s, ${percent(shareOfMatmul)} of MatMul`,
+  );
+  console.log(
+    `  against PyTorch f32    ${againstTorch ? `${againstTorch.toFixed(2)} times as fast` : 'no PyTorch here'}`,
+  );
+  return result;
+}
+
+async function memory() {
+  console.log('What a step adds in MB, 512 tokens, width 256: the gradients that come back are taken off');
+  const rows: (MemoryResult & { layers: number; recompute: boolean; activations: number })[] = [];
+  for (const layers of [4, 8, 16])
+    for (const recompute of [false, true]) {
+      const result = await benchMemory({ layers, recompute, tokens: 512, dtype: 'f32', size: 'small' });
+      const activations =
+        result.peak - result.opened - gradientBytes(layersConfig('small', layers)) / 2 ** 20;
+      rows.push({ layers, recompute, activations, ...result });
+      const how = recompute ? 'recompute' : 'kept     ';
+      console.log(`  ${String(layers).padStart(2)} layers, ${how}  ${activations.toFixed(0).padStart(4)}`);
+    }
+  return rows;
+}
+
+async function mapping() {
+  const result = await benchMemory({ layers: 43, recompute: true, tokens: 16, dtype: 'bf16', size: '2B' });
+  console.log('A 4.0 GB bf16 checkpoint (43 layers at 2B width)');
+  console.log(`  mapped, adds           ${(result.opened - result.base).toFixed(0)} MB of anonymous memory`);
+  console.log(
+    `  a step of 16 tokens    ${(result.peak - result.opened).toFixed(0)} MB more, LoRA gradients among them`,
+  );
+  return result;
+}
+
+const benches = { speed, memory, mapping };
+const results: Record<string, unknown> = { machine };
+console.log(
+  Object.entries(machine)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(', '),
+);
+for (const name of wanted) {
+  if (!(name in benches))
+    throw new Error(`bench expected one of ${Object.keys(benches).join(', ')}, got ${name}`);
+  results[name] = await benches[name as keyof typeof benches]();
+}
+if (values.out) writeFileSync(values.out, `${JSON.stringify(results, null, 2)}\n`);
+process.exit(0);
