@@ -1,5 +1,5 @@
 /** What the documents say about config and data is held to the code: a word, a default or an example that drifts fails. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -92,5 +92,40 @@ describe('examples', () => {
       lora: { rank: 32, alpha: 64, dropout: 0.05, targetModules: loraDefaults.targetModules },
       train: { epochs: 3, learningRate: 5e-6, gradientAccumulation: 16 },
     });
+  });
+});
+
+describe('README.md', () => {
+  it('shows a config that loads', async () => {
+    const [, text] = /```yaml\n([\s\S]+?)```/.exec(read('README.md'))!;
+    const file = join(folderOf({}), 'vqa.yaml');
+    writeFileSync(file, text);
+    const { config } = await loadConfig(file);
+    expect(config).toMatchObject({ image: { maxPixels: 448 * 448 }, train: { learningRate: 1e-4 } });
+  });
+
+  it('names every package that is installed for users', () => {
+    const { dependencies } = JSON.parse(read('package.json'));
+    for (const name of Object.keys(dependencies)) expect(read('README.md')).toContain(name);
+  });
+
+  it('has the test command that .ci/run runs', () => {
+    const [, command] = /test_command='(.+)'/.exec(read('.ci/run'))!;
+    expect(read('README.md').split('\n')).toContain(command);
+  });
+});
+
+describe('links', () => {
+  it.each([
+    'README.md',
+    'CONTRIBUTING.md',
+    'docs/config.md',
+    'docs/data.md',
+    'docs/training.md',
+    'docs/LOG.md',
+  ])('of %s lead to files that are there', (file) => {
+    const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link);
+    const missing = links.filter((link) => !existsSync(join(root, file, '..', link)));
+    expect(missing).toEqual([]);
   });
 });
