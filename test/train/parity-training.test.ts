@@ -3,61 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { stepsOfEpoch } from '../../src/data/sampler.ts';
-import { countSteps, course } from '../../src/train/course.ts';
 import type { StepEvent } from '../../src/train/events.ts';
-import { type LoopSettings, trainingLoop } from '../../src/train/loop.ts';
-import { createSource } from '../../src/train/source.ts';
-import { decodeAll, loadTrainingCase, relativeL2, samplesOf, trainingCases } from '../support/parity.ts';
-import { compileCase, tensorName } from '../support/parity-model.ts';
+import { decodeAll, type loadTrainingCase, relativeL2, trainingCases } from '../support/parity.ts';
+import { tensorName } from '../support/parity-model.ts';
+import { trainCase, type Variant } from '../support/train-case.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lorikeet-parity-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Variant {
-  settings?: Partial<LoopSettings>;
-  packTokens?: number;
-  /** Rows that are dropped so that no step is smaller. */
-  withoutRemainder?: boolean;
-}
-
-async function train(
-  name: (typeof trainingCases)[number],
-  { settings = {}, packTokens = 1, withoutRemainder }: Variant = {},
-) {
-  const parity = loadTrainingCase(name);
-  const { epochs, gradientAccumulation: accumulation, ...words } = parity.training;
-  const samples = samplesOf(parity);
-  const { step } = await compileCase(parity, parity.final, join(folder, name), { recompute: packTokens > 1 });
-  const start = new Map(step.trainables.map((tensor) => [tensor.name, tensor.values.slice()]));
-  const sizes = samples.map(({ encoded }) => ({ tokens: encoded.ids.length, labelTokens: 1, pixelBytes: 0 }));
-  const used = withoutRemainder ? samples.length - (samples.length % accumulation) : samples.length;
-  const rows = [...samples.keys()].slice(0, used);
-  const events: StepEvent[] = [];
-  const loop = trainingLoop({
-    step,
-    train: createSource(sizes, { load: async (index) => samples[index], lookAheadBytes: 0 }),
-    course: () =>
-      course(sizes, {
-        epochs,
-        packTokens,
-        stepsOfEpoch: (epoch) => stepsOfEpoch(rows, { epoch, seed: 1, shuffle: false, accumulation }),
-      }),
-    settings: {
-      ...words,
-      totalSteps: countSteps(used, accumulation, epochs),
-      evaluateEvery: 1000,
-      packTokens,
-      seed: 1,
-      recompute: true,
-      ...settings,
-    },
-    stopped: () => false,
-  });
-  for await (const event of loop) if (event.type === 'step') events.push(event);
-  await step.close();
-  return { parity, events, trained: step.trainables, start };
-}
+const train = (name: (typeof trainingCases)[number], variant: Variant = {}) =>
+  trainCase(name, folder, { recompute: (variant.packTokens ?? 1) > 1, ...variant });
 
 /** Largest difference of a step's loss, over the largest loss. */
 function lossDifference(events: StepEvent[], parity: ReturnType<typeof loadTrainingCase>): number {
