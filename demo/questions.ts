@@ -126,7 +126,7 @@ export function askScene(facts: SceneFacts, style: AnswerStyle, draws: Stream): 
   });
 }
 
-const reportQuestion = 'What does the image show?';
+export const reportQuestion = 'What does the image show?';
 
 /**
  * A look at every place in turn, which only the pre-training asks for: ten facts about one picture.
