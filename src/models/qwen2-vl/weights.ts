@@ -120,22 +120,38 @@ export function locateWeights(
   locations: Map<string, TensorLocation>,
 ): Map<string, TensorLocation> {
   const found = byCanonicalName(locations);
+  const spelled = spellingOf(locations);
   if (config.text.tieWordEmbeddings) settleTiedHead(found);
-  const troubles: string[] = [];
+  const troubles: Trouble[] = [];
   const located = new Map<string, TensorLocation>();
   for (const { name, shape } of parameterTable(config)) {
     const location = found.get(name);
     found.delete(name);
-    if (!location) troubles.push(`missing ${name} [${shape.join(', ')}]`);
-    else if (!fits(location.shape, shape)) {
-      troubles.push(`${name} expected [${shape.join(', ')}], got [${location.shape.join(', ')}]`);
-    } else if (!['f32', 'f16', 'bf16', 'f64'].includes(location.dtype)) {
-      troubles.push(`${name} expected f32, f16 or bf16, got ${location.dtype}`);
-    } else located.set(name, location);
+    const trouble = location ? misfit(location, shape) : `is missing, expected [${shape.join(', ')}]`;
+    if (trouble) troubles.push({ tensor: spelled(name), what: trouble });
+    else located.set(name, location!);
   }
-  for (const name of found.keys()) troubles.push(`extra ${name}`);
+  for (const name of found.keys()) {
+    troubles.push({ tensor: spelled(name), what: 'is extra: the model has no such tensor' });
+  }
   if (troubles.length > 0) refuseWeights(troubles, locations);
   return located;
+}
+
+interface Trouble {
+  tensor: string;
+  what: string;
+}
+
+function misfit({ shape, dtype }: TensorLocation, expected: number[]): string | undefined {
+  if (!fits(shape, expected)) return `expected [${expected.join(', ')}], got [${shape.join(', ')}]`;
+  if (!['f32', 'f16', 'bf16'].includes(dtype)) return `expected f32, f16 or bf16, got ${dtype}`;
+  return undefined;
+}
+
+/** Errors name tensors as the files do, which have the old names or the new. */
+function spellingOf(locations: Map<string, TensorLocation>): (canonical: string) => string {
+  return locations.has(embedding) ? (name) => name : hubName;
 }
 
 function byCanonicalName(locations: Map<string, TensorLocation>): Map<string, TensorLocation> {
@@ -169,14 +185,17 @@ function fits(stored: number[], shape: number[]): boolean {
   return shape.length === 5 && stored.length === 2 && stored[0] === shape[0] && stored[1] === flat;
 }
 
-function refuseWeights(troubles: string[], locations: Map<string, TensorLocation>): never {
+function refuseWeights(troubles: Trouble[], locations: Map<string, TensorLocation>): never {
   const [first] = locations.values();
-  const shown = troubles.slice(0, 5).join('; ');
+  const [trouble] = troubles;
+  const fix = 'config.json and weights must be of one model; get both from one place.';
+  if (troubles.length === 1) throw new LorikeetError('checkpoint', { file: first?.file, ...trouble, fix });
+  const shown = troubles.slice(0, 5).map(({ tensor, what }) => `${tensor} ${what}`);
   const more = troubles.length > 5 ? `; and ${troubles.length - 5} more` : '';
   throw new LorikeetError('checkpoint', {
     file: first?.file,
-    what: `${troubles.length} tensors disagree with config.json: ${shown}${more}`,
-    fix: 'config.json and weights must be of one model; get both from one place.',
+    what: `${troubles.length} tensors disagree with config.json: ${shown.join('; ')}${more}`,
+    fix,
   });
 }
 

@@ -73,14 +73,27 @@ describe('locateWeights', () => {
       'model.layers.2.mlp.up_proj.weight': [1],
     };
     expect(() => locateWeights(config, locations(wrong))).toThrow(
-      /3 tensors disagree .*missing model\.language_model\.norm\.weight \[16\].*up_proj\.weight expected \[24, 16\], got \[24, 15\].*extra model\.language_model\.layers\.2/,
+      /3 tensors disagree .*: model\.norm\.weight is missing, expected \[16\].*up_proj\.weight expected \[24, 16\], got \[24, 15\].*model\.layers\.2\.mlp\.up_proj\.weight is extra/,
     );
   });
 
-  it('refuses integers, and one tensor under two names', () => {
+  it.each(['i8', 'f64'] as const)('names a single tensor that is wrong, here of %s', (dtype) => {
     const integers = locations(stored);
-    integers.set('model.norm.weight', { ...integers.get('model.norm.weight')!, dtype: 'i8' });
-    expect(() => locateWeights(config, integers)).toThrow('expected f32, f16 or bf16, got i8');
+    integers.set('model.norm.weight', { ...integers.get('model.norm.weight')!, dtype });
+    expect(() => locateWeights(config, integers)).toThrow(
+      `tensor model.norm.weight: expected f32, f16 or bf16, got ${dtype}`,
+    );
+  });
+
+  it('names tensors as the file does, in the new naming too', () => {
+    const renamed = Object.fromEntries(Object.entries(stored).map(([k, v]) => [canonicalName(k), v]));
+    const { 'model.language_model.norm.weight': _, ...rest } = renamed;
+    expect(() => locateWeights(config, locations(rest))).toThrow(
+      'tensor model.language_model.norm.weight: is missing, expected [16]',
+    );
+  });
+
+  it('refuses one tensor under two names', () => {
     const twice = { ...stored, 'model.language_model.norm.weight': [16] };
     expect(() => locateWeights(config, locations(twice))).toThrow('under its old and its new name');
   });
