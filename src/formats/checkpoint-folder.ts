@@ -15,26 +15,36 @@ const shardLimit = 10_000;
  * Throws `checkpoint` errors for a folder without safetensors and for an index that its shards contradict.
  */
 export async function openCheckpointFolder(dir: string): Promise<Map<string, TensorLocation>> {
-  const names = await namesIn(dir);
+  await checkModelFolder(dir);
+  const names = await listFolder(dir);
   // The reference prefers the single file where both are present.
   if (names.includes(single)) return (await readSafetensorsHeader(path.join(dir, single))).tensors;
   if (names.includes(indexName)) return openShards(dir, path.join(dir, indexName));
   return refuseFolder(dir, names);
 }
 
-async function namesIn(dir: string): Promise<string[]> {
-  const isFolder = await stat(dir).then(
-    (status) => status.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) {
-    throw new LorikeetError('checkpoint', {
-      file: dir,
-      what: 'expected a folder with a checkpoint in Hugging Face layout, found no such folder',
-      fix: `Check "model": it names a folder that holds config.json, ${single} and the tokenizer's files.`,
-    });
+/** Throws a `checkpoint` error where `dir` is no folder, or the hub cache's folder around the one that is meant. */
+export async function checkModelFolder(dir: string): Promise<void> {
+  const status = await stat(dir).catch(() => undefined);
+  const refuse = (what: string, fix: string): never => {
+    throw new LorikeetError('checkpoint', { file: dir, what, fix });
+  };
+  if (!status) {
+    refuse(
+      'model expected a folder with a checkpoint in Hugging Face layout, found no such folder',
+      'Nothing is fetched from a network: download the model first (hf download NAME --local-dir DIR) and name that folder.',
+    );
   }
-  return listFolder(dir);
+  if (!status?.isDirectory()) {
+    refuse('model expected a folder in Hugging Face layout, got a file', 'Name the folder that it is in.');
+  }
+  const names = await listFolder(dir);
+  if (!names.includes('snapshots') || names.includes('config.json')) return;
+  const [snapshot = 'HASH'] = await listFolder(path.join(dir, 'snapshots'));
+  refuse(
+    "model expected a folder with config.json, got the hub cache's folder around it",
+    `Name its snapshot: ${path.join(dir, 'snapshots', snapshot)}.`,
+  );
 }
 
 function refuseFolder(dir: string, names: string[]): never {

@@ -124,6 +124,14 @@ async function readText(file: string, code: ErrorCode, limit: number): Promise<s
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
   } catch (cause) {
     if (cause instanceof LorikeetError) throw cause;
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new LorikeetError(code, {
+        file,
+        what: 'expected this file, found none',
+        fix: 'Get it from the same place as the other files of its folder.',
+        cause,
+      });
+    }
     throw new LorikeetError(code, {
       file,
       what: `could not be read: ${(cause as Error).message}`,

@@ -202,7 +202,9 @@ async function withFile<T>(file: string, use: (handle: FileHandle, real: string)
     real = await realpath(file);
     handle = await open(real, 'r');
   } catch (cause) {
-    refuse(file, `could not be opened: ${(cause as Error).message}`, 'Check the path.', undefined, cause);
+    const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = isGone ? 'no such file, or a link to one that is gone' : (cause as Error).message;
+    refuse(file, `could not be opened: ${reason}`, 'Get the file again.', undefined, cause);
   }
   try {
     return await use(handle, real);

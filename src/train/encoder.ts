@@ -5,7 +5,8 @@ import { withPlace } from '../data/place.ts';
 import type { Processor } from '../data/processor.ts';
 import { type ChatTokenizer, loadTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
-import { loadModelConfig } from '../models/qwen2-vl/config.ts';
+import { checkModelFolder } from '../formats/checkpoint-folder.ts';
+import { checkSpecialTokens, loadModelConfig } from '../models/qwen2-vl/config.ts';
 import { loadProcessor, type PixelLimits } from '../models/qwen2-vl/processor.ts';
 import type { Sample } from './step.ts';
 
@@ -30,12 +31,14 @@ export interface Encoder {
 
 /** Throws `tokenizer` and `checkpoint` errors for files of the model folder that do not fit each other. */
 export async function createEncoder({ modelDir, image, maxLength }: EncoderSettings): Promise<Encoder> {
+  await checkModelFolder(modelDir);
   const [tokenizer, processor, config] = await Promise.all([
     loadTokenizer(modelDir),
     loadProcessor(modelDir, image),
     loadModelConfig(modelDir),
   ]);
   checkVocabulary(tokenizer, config.text.vocabSize);
+  checkSpecialTokens(config, (token) => tokenizer.specialTokens.get(token), modelDir);
   const { imageTokenId } = config;
   const encodeWith = (example: Example, grids: Grid[]) =>
     encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount: processor.tokenCount, maxLength });

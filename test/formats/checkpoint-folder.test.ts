@@ -94,6 +94,10 @@ describe('openCheckpointFolder', () => {
     await writeFile(path.join(dir, 'adapter_model.safetensors'), '');
     await expect(openCheckpointFolder(dir)).rejects.toThrow('holds an adapter, not a model');
     await expect(openCheckpointFolder(path.join(dir, 'no'))).rejects.toThrow('found no such folder');
+    await writeFile(path.join(dir, 'file'), '');
+    await expect(openCheckpointFolder(path.join(dir, 'file'))).rejects.toThrow('got a file');
+    await mkdir(path.join(dir, 'models--a--b', 'snapshots', 'f00'), { recursive: true });
+    await expect(openCheckpointFolder(path.join(dir, 'models--a--b'))).rejects.toThrow(/snapshots.f00/);
   });
 
   it('misses the index of shards', async () => {

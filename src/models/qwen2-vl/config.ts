@@ -330,9 +330,14 @@ class Section {
 
 /**
  * Holds the tokenizer's special tokens against the ids that the model was trained with; throws a `tokenizer` error.
- * `idOf` gives the id of a special token, undefined where the tokenizer has none of that name.
+ * `idOf` gives the id of a special token, undefined where the tokenizer has none of that name; `file` is what errors
+ * name.
  */
-export function checkSpecialTokens(config: Qwen2VLConfig, idOf: (token: string) => number | undefined): void {
+export function checkSpecialTokens(
+  config: Qwen2VLConfig,
+  idOf: (token: string) => number | undefined,
+  file?: string,
+): void {
   const expected: [string, number, string][] = [
     ['<|image_pad|>', config.imageTokenId, 'image_token_id'],
     ['<|vision_start|>', config.visionStartTokenId, 'vision_start_token_id'],
@@ -344,14 +349,14 @@ export function checkSpecialTokens(config: Qwen2VLConfig, idOf: (token: string) 
     const found = idOf(token);
     if (found !== id) {
       const what = `${token} expected id ${id} (${key} of config.json), got ${found ?? 'no such special token'}`;
-      throw new LorikeetError('tokenizer', { what, fix });
+      throw new LorikeetError('tokenizer', { file, what, fix });
     }
   }
   for (const token of ['<|im_start|>', '<|im_end|>']) {
     const found = idOf(token);
     if (found === undefined || found >= config.text.vocabSize) {
       const what = `${token} expected an id below vocab_size ${config.text.vocabSize}, got ${found ?? 'no such special token'}`;
-      throw new LorikeetError('tokenizer', { what, fix });
+      throw new LorikeetError('tokenizer', { file, what, fix });
     }
   }
 }
