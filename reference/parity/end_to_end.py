@@ -201,7 +201,7 @@ def main():
     numbers = {"train": list(range(40, 50)), "validation": [40, 45, 900, 901]}
     make(
         case("flat", 301, [], config=config(kv=1, tied=True), adapter=lora(rank=2, alpha=4)),
-        words_of(warmup=2, epochs=6, learning_rate=4e-2),
+        words_of(warmup=2, epochs=6, learning_rate=3e-2),
         numbers,
         {split: flat(lines, chosen) for split, chosen in numbers.items()},
         processor,
@@ -211,7 +211,7 @@ def main():
             "messages", 302, [], config=config(kv=2), checkpoint=stored("bf16", 2, "old"),
             adapter=lora([*SEVEN, "qkv", "fc2", "merger.mlp.0"], rank=2, alpha=3, rslora=True),
         ),
-        words_of(warmup=2, epochs=6, learning_rate=3e-2, weight_decay=0.3),
+        words_of(warmup=2, epochs=6, learning_rate=1e-2, weight_decay=0.3),
         {"train": [hugging_face(turns) for turns in MESSAGES], "validation": [hugging_face(turns) for turns in MESSAGES[:3]]},
         {"train": MESSAGES, "validation": MESSAGES[:3]},
         processor,
