@@ -27,14 +27,16 @@ const newline = 0x0a;
 export async function indexLines(file: string): Promise<LineIndex> {
   const scan = new LineScan(file);
   const handle = await open(file).catch((cause: Error) => {
+    const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new LorikeetError('data', {
       file,
-      what: `a readable data file expected, got ${cause.message}`,
+      what: `a readable data file expected, got ${isGone ? 'no such file' : cause.message}`,
       fix: 'Check the path; paths in a config are relative to the config file.',
       cause,
     });
   });
   try {
+    if ((await handle.stat()).isDirectory()) throw isFolder(file);
     const chunk = new Uint8Array(chunkBytes);
     for (;;) {
       const { bytesRead } = await handle.read(chunk, 0, chunkBytes, null);
@@ -48,6 +50,14 @@ export async function indexLines(file: string): Promise<LineIndex> {
     await handle.close();
   }
   return scan.finish();
+}
+
+function isFolder(file: string): LorikeetError {
+  return new LorikeetError('data', {
+    file,
+    what: 'a data file expected, got a folder',
+    fix: 'Name the .jsonl or .json file in it; data.images names a folder of pictures.',
+  });
 }
 
 class LineScan {

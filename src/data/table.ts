@@ -18,6 +18,14 @@ const maxArrayBytes = 400 * 2 ** 20; // the longest string V8 builds is 512 MiB
 
 /** Lines are indexed and read one by one when asked for; an array is parsed once and kept. */
 export async function openTable(file: string): Promise<Table> {
+  const extension = /\.(csv|tsv|parquet|arrow|xlsx?)$/i.exec(file)?.[0];
+  if (extension !== undefined) {
+    throw new LorikeetError('data', {
+      file,
+      what: `.jsonl or .json expected, got ${extension}`,
+      fix: 'Save it as JSON lines; in pandas: frame.to_json("train.jsonl", orient="records", lines=True).',
+    });
+  }
   const lines = await indexLines(file);
   return lines.isArray ? arrayTable(lines) : lineTable(lines);
 }
@@ -67,9 +75,14 @@ function parseJson(bytes: Uint8Array, place: ErrorPlace, fix: string): unknown {
   } catch (cause) {
     const line = place.line ?? lineOf(text, cause);
     const what =
-      text === '' ? 'UTF-8 expected, got other bytes' : `JSON expected, got ${(cause as Error).message}`;
+      text === '' ? 'UTF-8 expected, got other bytes' : `JSON expected: ${oneLine((cause as Error).message)}`;
     throw new LorikeetError('data', { ...place, ...(line !== undefined && { line }), what, fix, cause });
   }
+}
+
+/** V8 quotes the text around a mistake, line breaks and all. */
+function oneLine(message: string): string {
+  return message.replace(/\s+/g, ' ');
 }
 
 /** The line in a JSON text that a SyntaxError is about; V8 often leaves the position out, the strict parser never does. */

@@ -108,12 +108,23 @@ describe('a data file', () => {
       '{"question": "a", "answer": "b", "pic": "c"}',
       /no image\..*data.fields: \{ image: \.\.\. \}/,
     ],
+    [
+      'rows inside an object',
+      '{"data": [{"image": "a", "question": "b", "answer": "c"}]}',
+      /one object whose data holds a list/,
+    ],
   ])('with %s is refused', async (_, content, message) => {
     const folder = folderOf(content === undefined ? {} : { 'a.json': content });
     await expect(open(folder, 'a.json')).rejects.toMatchObject({
       code: 'data',
       message: expect.stringMatching(message),
     });
+  });
+
+  it('of another kind, or a folder, is refused', async () => {
+    const folder = folderOf({ 'a.csv': 'image,question,answer\n' });
+    await expect(open(folder, 'a.csv')).rejects.toThrow(/expected, got \.csv\. .*orient="records"/);
+    await expect(open(folder, '.')).rejects.toThrow('a data file expected, got a folder');
   });
 
   it('has rows from 0 to its length', async () => {

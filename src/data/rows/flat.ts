@@ -30,12 +30,22 @@ function sourcesOf(row: JsonObject, column: string): unknown[] {
   return Array.isArray(value) ? value : [value];
 }
 
+/** A whole number is read as its digits, because counts are answers too; anything else could be spelled in more ways. */
 function textOf(row: JsonObject, column: string): string {
   const value = own(row, column);
   if (typeof value === 'string') return value;
   if (Number.isSafeInteger(value)) return String(value);
+  const other = ['messages', 'conversations'].find((name) => Array.isArray(own(row, name)));
   throw new LorikeetError('data', {
-    what: `column ${column} expected text, got ${named(value)}`,
-    fix: 'Write it in quotes, exactly as the model is to read or say it.',
+    what: `column ${column} expected text, got ${named(value)}${other ? ` in a row with ${other}` : ''}`,
+    fix: other
+      ? 'All rows of a file have one form: split it, or write this row as the others.'
+      : remedy(value),
   });
+}
+
+function remedy(value: unknown): string {
+  if (value === undefined) return 'Fill it, or take the row out.';
+  if (Array.isArray(value)) return 'Write one text, and a row for each where all of them are to be learned.';
+  return 'Write it in quotes, exactly as the model is to read or say it.';
 }

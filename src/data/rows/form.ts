@@ -48,10 +48,34 @@ function checkFlat(chosen: ChosenFields, rows: JsonObject[]): ChosenFields {
   );
   if (missing.length === 0) return chosen;
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const wrapper = rows.length === 1 && wrappers.find((name) => isTable(own(rows[0], name)));
+  if (wrapper) {
+    throw new LorikeetError('data', {
+      what: `rows expected, got one object whose ${wrapper} holds a list of them`,
+      fix: `Write the list under ${wrapper} alone, as a JSON array or one row a line.`,
+    });
+  }
   throw new LorikeetError('data', {
     what: `rows expected with image, question, answer, or with messages or conversations, got ${columns.slice(0, 30).join(', ') || 'no columns'}: no ${missing.join(', no ')}`,
     fix: `Name the columns (data.fields: { ${missing.map((key) => `${key}: ...`).join(', ')} }); rows without pictures are written as messages.`,
   });
+}
+
+/** What exports call the list of rows in an object around it. */
+const wrappers = [
+  'data',
+  'rows',
+  'train',
+  'test',
+  'examples',
+  'samples',
+  'items',
+  'annotations',
+  'questions',
+];
+
+function isTable(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isRecord);
 }
 
 /** Of a conversation's row only the images, the type and the group stand outside its turns. */

@@ -113,7 +113,13 @@ describe('flat rows', () => {
   it.each([
     ['an empty answer', { ...flat, answer: '' }, /turn 1 \(assistant\) expected text, got an empty one/],
     ['a blank answer', { ...flat, answer: ' \n' }, /white space/],
-    ['no answer', { ...flat, answer: null }, /column answer expected text, got nothing/],
+    ['no answer', { ...flat, answer: null }, /column answer expected text, got nothing\. Fill it/],
+    ['many answers', { ...flat, answer: ['a', 'b'] }, /expected text, got a list of 2\. Write one text/],
+    [
+      'a row of another form',
+      { messages: [{ role: 'user', content: 'a' }] },
+      /got nothing in a row with messages\. All rows of a file have one form/,
+    ],
     ['no image', { ...flat, image: null }, /an image expected as a path, got nothing/],
     ['an empty image', { ...flat, image: '' }, /an image expected as a path, got ""/],
     ['half a character', { ...flat, answer: 'a\ud800' }, /surrogate/],
