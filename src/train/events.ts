@@ -53,6 +53,8 @@ export interface DataSummary {
   tokens: number;
   labelTokens: number;
   longestRow: number;
+  /** Rows that `maxLength` cut the end off; counted above by what is left of them. */
+  cutRows: number;
 }
 
 /** Everything is loaded and compiled; the first step begins. */

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.ts';
 import { type Encoded, isLabel } from '../data/example.ts';
-import { withPlace } from '../data/place.ts';
+import { isBadRow, withPlace } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import type { RowSize } from './course.ts';
 import type { Encoder } from './encoder.ts';
@@ -48,6 +48,7 @@ export async function* survey(
     speakAt = performance.now() + interval;
     yield { type: 'check', split: options.split, rows: row + 1, totalRows: dataset.length };
   }
+  if (found.summary.cutRows > 0) yield cutNotice(found, options.split);
   if (found.skipped.length > 0) yield skippedNotice(found, dataset, options.split);
   if (found.rows.length === 0 && !options.stopped()) throw noRows(found, dataset);
   return found;
@@ -66,6 +67,7 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset): Survey {
     tokens: 0,
     labelTokens: 0,
     longestRow: 0,
+    cutRows: 0,
   };
   return { rows: [], sizes: [], skipped: [], summary };
 }
@@ -81,6 +83,7 @@ function addRow({ rows, sizes, summary }: Survey, encoded: Encoded, patchLength:
   summary.images += encoded.images.length;
   summary.tokens += tokens;
   summary.labelTokens += labelTokens;
+  if (encoded.cut) summary.cutRows++;
   summary.longestRow = Math.max(summary.longestRow, tokens);
 }
 
@@ -90,9 +93,16 @@ function skipOrStop(
   row: number,
   { onBadRow }: SurveyOptions,
 ): void {
-  if (onBadRow === 'stop' || !(error instanceof LorikeetError)) throw error;
+  if (onBadRow === 'stop' || !isBadRow(error)) throw error;
   skipped.push({ row, reason: error.message });
   summary.skipped++;
+}
+
+function cutNotice({ summary }: Survey, split: Split): NoticeEvent {
+  const text =
+    `${summary.cutRows} of ${summary.rows} ${split} rows are longer than data.maxLength and lose their end; ` +
+    'an answer that is cut does not teach where to stop.';
+  return { type: 'notice', text };
 }
 
 function skippedNotice({ skipped }: Survey, { length }: Dataset, split: Split): NoticeEvent {

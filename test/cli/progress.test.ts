@@ -21,6 +21,7 @@ const start: StartEvent = {
       tokens: 100_000,
       labelTokens: 9_000,
       longestRow: 400,
+      cutRows: 0,
     },
   },
   trained: { tensors: 392, parameters: 18_464_768, modules: 196 },

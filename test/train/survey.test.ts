@@ -68,6 +68,30 @@ describe('the pass over the data', () => {
     ]);
   });
 
+  it('says how many rows lose their end', async () => {
+    const encoder = encoderFor([]);
+    const encode = async (example: Example) => ({ ...(await encoder.encode(example)), cut: example.row });
+    const { found, events } = await run({ ...encoder, encode });
+    expect(found.summary).toMatchObject({ rows: 3, cutRows: 2 });
+    expect(events).toEqual([
+      { type: 'notice', text: expect.stringContaining('2 of 3 train rows are longer than data.maxLength') },
+    ]);
+  });
+
+  it('tells of a picture at the row that names it', async () => {
+    const broken = () =>
+      new LorikeetError('image', { file: 'a.png', what: 'expected a picture, got 0 bytes' });
+    await expect(run(encoderFor([1], broken))).rejects.toThrow(
+      'train.jsonl:2, row 1: a.png: expected a picture, got 0 bytes',
+    );
+  });
+
+  it('never skips what is wrong with every row', async () => {
+    const template = () => new LorikeetError('tokenizer', { what: 'the template does not end an answer' });
+    const pass = run(encoderFor([1], template), { onBadRow: 'skip' });
+    await expect(pass).rejects.toMatchObject({ code: 'tokenizer' });
+  });
+
   it('refuses data of which nothing is left', async () => {
     const pass = run(encoderFor([0, 1, 2]), { onBadRow: 'skip' });
     await expect(pass).rejects.toThrow('got none of 3; the first: train.jsonl:1, row 0: an answer expected');
