@@ -55,7 +55,7 @@ function describe(what: string, fix: string | undefined, place: ErrorPlace): str
     place.file && (place.line === undefined ? place.file : `${place.file}:${place.line}`),
     place.step !== undefined && `step ${place.step}`,
     place.row !== undefined && `row ${place.row}`,
-    place.rows && `rows ${place.rows.join(', ')}`,
+    place.rows && `${place.rows.length === 1 ? 'row' : 'rows'} ${place.rows.join(', ')}`,
     place.tensor && `tensor ${place.tensor}`,
   ].filter(Boolean);
   const head = where.length > 0 ? `${where.join(', ')}: ` : '';

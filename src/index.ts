@@ -12,6 +12,7 @@ export type {
   EvaluateEvent,
   FinishEvent,
   NoticeEvent,
+  SkipEvent,
   StartEvent,
   StepEvent,
   TrainEvent,

@@ -1,4 +1,11 @@
-import type { CheckEvent, EvaluateEvent, FinishEvent, StepEvent, TrainEvent } from '../train/events.ts';
+import type {
+  CheckEvent,
+  EvaluateEvent,
+  FinishEvent,
+  SkipEvent,
+  StepEvent,
+  TrainEvent,
+} from '../train/events.ts';
 import { describeStart } from './start.ts';
 import { count, duration, number, percent, rate, shortPath, tokensPerSecond } from './words.ts';
 
@@ -20,6 +27,9 @@ export interface Progress {
 
 /** Seconds between two plain lines where there is no terminal to rewrite one on. */
 const plainInterval = 10;
+
+/** Rows of a split that are told as they are lost. */
+const shownSkips = 3;
 
 export function createProgress(screen: Screen, now = () => performance.now() / 1000): Progress {
   let current = '';
@@ -56,12 +66,21 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
     current = '';
   };
 
+  /** A folder of damaged pictures is not told one by one. */
+  const skipped = ({ split, reason, lost }: SkipEvent) => {
+    if (lost <= shownSkips)
+      line(`Note: one more ${split} row is skipped (data.onBadRow: skip):\n  ${reason}`);
+    if (lost === shownSkips) line(`Further ${split} rows that are skipped are named in run.json alone.`);
+  };
+
   const show = (event: TrainEvent) => {
     switch (event.type) {
       case 'check':
         return tell(checkLine(event), false);
       case 'notice':
         return line(`Note: ${event.text}`);
+      case 'skip':
+        return skipped(event);
       case 'start':
         clear();
         totalSteps = event.totalSteps;

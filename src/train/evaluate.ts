@@ -21,9 +21,10 @@ export async function evaluate(
   const tally = emptyTally();
   for await (const samples of source.stream(batches)) {
     if (options.stopped()) return undefined;
+    if (samples.length === 0) continue;
     const results = await step.evaluate(samples);
     samples.forEach((sample, i) => {
-      finiteLoss(sample, results[i].losses, options.at);
+      finiteLoss(sample, results[i].losses, { step: options.at, file: source.file });
       addSample(tally, sample.encoded, results[i]);
     });
   }

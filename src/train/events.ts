@@ -5,6 +5,7 @@
 export type TrainEvent =
   | CheckEvent
   | NoticeEvent
+  | SkipEvent
   | StartEvent
   | EstimateEvent
   | StepEvent
@@ -33,6 +34,19 @@ export interface CheckEvent {
 export interface NoticeEvent {
   type: 'notice';
   text: string;
+}
+
+/**
+ * A row whose picture turned out to be damaged when its pixels were decoded (`data.onBadRow: skip`). Every step and
+ * evaluation that it belongs to goes on without it and divides by the label tokens of the others. Comes once a row.
+ */
+export interface SkipEvent {
+  type: 'skip';
+  split: Split;
+  row: number;
+  reason: string;
+  /** Rows of the split that were lost so, this one counted. */
+  lost: number;
 }
 
 /** What the check pass found in one data file. */
@@ -93,7 +107,7 @@ export interface StepEvent {
   /** The rate that this step used. */
   learningRate: number;
   labelTokens: number;
-  /** Tokens and images' tokens that went through the model. */
+  /** Tokens, those of images counted, that went through the model. */
   tokens: number;
   /** Timing: over the last steps, without evaluations. */
   tokensPerSecond: number;

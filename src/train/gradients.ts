@@ -1,4 +1,4 @@
-import { LorikeetError } from '../errors.ts';
+import { type ErrorPlace, LorikeetError } from '../errors.ts';
 import { clipFactor, globalNorm, scaleGradients } from '../optim/clip.ts';
 import type { Gradients, Sample, Trainable } from './step.ts';
 
@@ -24,33 +24,39 @@ export function clearGradientSum(sum: GradientSum): void {
   sum.labelTokens = 0;
 }
 
+/** Where a loss was computed, for errors. */
+export interface LossPlace {
+  step: number;
+  /** The data file that the rows are of. */
+  file?: string;
+}
+
 /** Adds one micro-batch; stops at the first number that is not finite, with the rows it came from. */
-export function addGradients(sum: GradientSum, samples: Sample[], result: Gradients, step: number): void {
+export function addGradients(sum: GradientSum, samples: Sample[], result: Gradients, place: LossPlace): void {
   samples.forEach((sample, i) => {
-    sum.loss += finiteLoss(sample, result.samples[i].losses, step);
+    sum.loss += finiteLoss(sample, result.samples[i].losses, place);
     sum.labelTokens += result.samples[i].losses.length;
   });
   const rows = samples.map((sample) => sample.encoded.row);
   for (const [name, gradient] of result.gradients) {
-    addGradient(name, sum.values.get(name), gradient, step, rows);
+    addGradient(name, sum.values.get(name), gradient, { ...place, rows });
     sum.reached.add(name);
   }
 }
 
 /** The sum of a sample's label losses, natural log. */
-export function finiteLoss(sample: Sample, losses: Float32Array, step: number): number {
+export function finiteLoss(sample: Sample, losses: Float32Array, place: LossPlace): number {
   let sum = 0;
   for (let n = 0; n < losses.length; n++) sum += losses[n];
   if (Number.isFinite(sum)) return sum;
-  throw notFinite('loss', sum, step, [sample.encoded.row]);
+  throw notFinite('the loss', sum, { ...place, rows: [sample.encoded.row] });
 }
 
 function addGradient(
   name: string,
   total: Float32Array | undefined,
   gradient: Float32Array,
-  step: number,
-  rows: number[],
+  place: LossPlace & { rows: number[] },
 ): void {
   if (total?.length !== gradient.length) {
     throw new LorikeetError('graph', {
@@ -60,7 +66,7 @@ function addGradient(
   }
   for (let i = 0; i < total.length; i++) {
     total[i] += gradient[i];
-    if (!Number.isFinite(total[i])) throw notFinite(`gradient of ${name}`, total[i], step, rows);
+    if (!Number.isFinite(total[i])) throw notFinite('its gradient', total[i], { ...place, tensor: name });
   }
 }
 
@@ -79,14 +85,14 @@ export function finishGradients(sum: GradientSum, maxNorm: number): StepGradient
   return { gradients, norm };
 }
 
-function notFinite(tensor: string, value: number, step: number, rows: number[]): LorikeetError {
+function notFinite(whose: string, value: number, { step, ...place }: ErrorPlace): LorikeetError {
+  const isFirst = step === 1;
   return new LorikeetError('training', {
     step,
-    rows,
-    tensor,
-    what: `finite numbers expected, got ${value}`,
-    fix:
-      'Look at the rows named here, or lower train.learningRate; ' +
-      'what was learned up to the step before stands in adapter/.',
+    ...place,
+    what: `${whose} expected a finite number, got ${value}`,
+    fix: isFirst
+      ? 'Nothing was learned before it, so look at the rows named here and at the values of the checkpoint and the adapter.'
+      : 'Lower train.learningRate, or look at the rows named here; adapter/ holds what was learned before.',
   });
 }

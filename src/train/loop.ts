@@ -12,7 +12,7 @@ import {
 } from './gradients.ts';
 import { createPace, type Pace } from './pace.ts';
 import type { SampleSource } from './source.ts';
-import type { CompiledStep } from './step.ts';
+import type { CompiledStep, Sample } from './step.ts';
 
 export type LoopEvent = EstimateEvent | StepEvent | EvaluateEvent | FinishEvent;
 
@@ -57,7 +57,8 @@ interface LoopState {
 /**
  * Trains step by step: gradients of the summed label losses over the step's micro-batches, divided by the
  * step's label count, clipped by global norm, AdamW. While an event is being looked at nothing moves, so the
- * parameters then are those it speaks of. Throws `training` where a loss or gradient is not finite; the
+ * parameters then are those it speaks of. A row that its source skips is left out of sum and count alike; a step
+ * that loses all of its rows changes nothing and has no event. Throws `training` where a loss or gradient is not finite; the
  * parameters are then those of the last good step.
  */
 export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent> {
@@ -119,19 +120,25 @@ async function* trainStep(
   const { settings, train } = input;
   clearGradientSum(sum);
   const address = { seed: settings.seed, step };
+  let tokens = 0;
   for (const [i, batch] of batches.entries()) {
     let begun = performance.now();
     const samples = (await samplesAhead.next()).value!;
+    const seen = countTokens(samples);
+    tokens += seen;
+    pace.skipped(tokensOf(batch, train.sizes) - seen);
+    if (samples.length === 0) continue;
     if (step === 1 && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
       await input.step.gradients(samples, address);
       begun = performance.now();
     }
-    addGradients(sum, samples, await input.step.gradients(samples, address), step);
-    pace.trained(tokensOf(batch, train.sizes), secondsSince(begun));
+    addGradients(sum, samples, await input.step.gradients(samples, address), { step, file: train.file });
+    pace.trained(seen, secondsSince(begun));
     if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
   const { loss, labelTokens } = sum;
+  if (labelTokens === 0) return; // every row of it was skipped: nothing to learn from, no event to tell
   const rate = rateOf(settings, step);
   const { gradients, norm: gradNorm } = finishGradients(sum, settings.maxGradNorm);
   adamwStep(state.optimizer, input.step.trainables, gradients, rate);
@@ -143,7 +150,7 @@ async function* trainStep(
     gradNorm,
     learningRate: rate,
     labelTokens,
-    tokens: tokensOf(batches.flat(), train.sizes),
+    tokens,
     tokensPerSecond: pace.tokensPerSecond(),
     secondsLeft: pace.secondsLeft(),
   };
@@ -171,6 +178,10 @@ async function* evaluateStep(
   const best = state.best === null || score.loss < state.best.loss;
   if (best) state.best = { step, loss: score.loss };
   yield { type: 'evaluate', step, ...score, best, seconds };
+}
+
+function countTokens(samples: Sample[]): number {
+  return samples.reduce((sum, { encoded }) => sum + encoded.ids.length, 0);
 }
 
 function estimateOf({ pace, started }: LoopState): EstimateEvent {

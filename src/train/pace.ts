@@ -11,6 +11,8 @@ export interface PaceTotals {
 export interface Pace {
   /** A micro-batch is done. */
   trained(tokens: number, seconds: number): void;
+  /** Tokens that would have been trained on will not be. */
+  skipped(tokens: number): void;
   evaluated(seconds: number): void;
   tokensPerSecond(): number;
   secondsLeft(): number;
@@ -36,6 +38,9 @@ export function createPace(totals: PaceTotals): Pace {
       recentSeconds = recentSeconds * keep + seconds;
       tokensDone += tokens;
       batches++;
+    },
+    skipped(tokens) {
+      tokensDone += tokens;
     },
     evaluated(seconds) {
       evaluationsDone++;

@@ -1,9 +1,11 @@
-import type { StartEvent } from './events.ts';
+import type { SkipEvent, StartEvent } from './events.ts';
 import type { LoopEvent } from './loop.ts';
 import type { RunFolder } from './run-folder.ts';
 
 /** The events that are lines of `metrics.jsonl`. */
 const metrics: ReadonlySet<string> = new Set(['step', 'evaluate', 'finish']);
+
+type RunEvent = StartEvent | SkipEvent | LoopEvent;
 
 /** Writes the parameters as they are now into an empty folder. */
 export type WriteAdapter = (folder: string) => Promise<void>;
@@ -13,27 +15,34 @@ export type WriteAdapter = (folder: string) => Promise<void>;
  * `best/` at every evaluation, and at the end, however it comes, the state in `run.json`.
  */
 export async function* record(
-  events: AsyncIterable<StartEvent | LoopEvent>,
+  events: AsyncIterable<RunEvent>,
   folder: RunFolder,
   write: WriteAdapter,
-): AsyncGenerator<StartEvent | LoopEvent> {
+): AsyncGenerator<RunEvent> {
   let lastStep = 0;
+  let adapterStep: number | undefined;
   let ended = false;
   const end = async (changes: object) => {
     ended = true;
-    await folder.update({ ...changes, endedAt: new Date().toISOString() });
+    await folder.update({ ...changes, adapterStep, endedAt: new Date().toISOString() });
+  };
+  const keepLast = async () => {
+    await folder.replaceAdapter('last', write);
+    adapterStep = lastStep;
   };
   try {
     for await (const event of events) {
       if (event.type === 'step') lastStep = event.step;
-      await keepAdapter(event, folder, write);
-      if (metrics.has(event.type)) folder.appendMetrics(event, event.type !== 'step');
+      if (event.type === 'evaluate' || event.type === 'finish') await keepLast();
+      if (event.type === 'evaluate' && event.best) await folder.replaceAdapter('best', write);
+      if (event.type === 'skip') await folder.addSkipped(skippedRow(event));
+      if (metrics.has(event.type)) await folder.appendMetrics(event, event.type !== 'step');
       if (event.type === 'finish') await end({ status: event.status, finish: event });
       yield event;
     }
   } catch (error) {
     // Parameters change only after a step's numbers were found good. The first error is the one to tell.
-    if (lastStep > 0) await folder.replaceAdapter('last', write).catch(() => {});
+    if (lastStep > 0) await keepLast().catch(() => {});
     await end({ status: 'failed', error: String((error as Error)?.message ?? error) }).catch(() => {});
     throw error;
   } finally {
@@ -42,11 +51,6 @@ export async function* record(
   }
 }
 
-async function keepAdapter(
-  event: StartEvent | LoopEvent,
-  folder: RunFolder,
-  write: WriteAdapter,
-): Promise<void> {
-  if (event.type === 'evaluate' || event.type === 'finish') await folder.replaceAdapter('last', write);
-  if (event.type === 'evaluate' && event.best) await folder.replaceAdapter('best', write);
+function skippedRow({ split, row, reason }: SkipEvent) {
+  return { split, row, reason };
 }

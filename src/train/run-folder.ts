@@ -1,7 +1,11 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -12,7 +16,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
 
@@ -31,16 +35,28 @@ export interface RunRecord {
   status: RunStatus;
   startedAt: string;
   endedAt?: string;
+  /** The step that `adapter/` stands for; absent while the run goes on and where nothing was learned. */
+  adapterStep?: number;
   /** What was written in `adapter/` and `best/`: what a later run may remove. */
   files?: string[];
+  /** Rows that are not used, in the check before step 1 or because their pixels could not be decoded later. */
+  skipped?: SkippedRow[];
   [fact: string]: unknown;
 }
 
-/** Refuses a folder that holds a run, unless it may be overwritten, and one that holds anything else. */
+export interface SkippedRow {
+  split: string;
+  row: number;
+  reason: string;
+}
+
+/**
+ * Refuses a folder that cannot be written, one that holds a run, unless it may be overwritten, and one that holds
+ * anything else.
+ */
 export function checkOutput(folder: string, overwrite: boolean): void {
+  checkWritable(folder, folder);
   if (!existsSync(folder)) return;
-  if (!statSync(folder).isDirectory())
-    refuse(folder, 'output expected a folder, got a file', 'Name another output.');
   if (readdirSync(folder).length === 0) return;
   if (!readRunRecord(folder)) {
     refuse(
@@ -58,6 +74,24 @@ export function checkOutput(folder: string, overwrite: boolean): void {
   }
 }
 
+/** The folder itself where it is there, or the nearest one above it that is. */
+function checkWritable(folder: string, output: string): void {
+  if (!existsSync(folder)) {
+    if (dirname(folder) !== folder) checkWritable(dirname(folder), output);
+    return;
+  }
+  if (!statSync(folder).isDirectory()) {
+    const where = folder === output ? 'a file' : `a path inside the file ${folder}`;
+    refuse(output, `output expected a folder, got ${where}`, 'Name another output.');
+  }
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch {
+    const what = `output expected a folder that can be written, but ${folder} cannot be by this user`;
+    refuse(output, what, 'Name another output, or change who may write there.');
+  }
+}
+
 /** The record of the run in this folder; nothing where there is none that we wrote. */
 export function readRunRecord(folder: string): RunRecord | undefined {
   try {
@@ -72,30 +106,35 @@ export function readRunRecord(folder: string): RunRecord | undefined {
 export interface RunFolder {
   path: string;
   /** Appends a line to `metrics.jsonl`; `durable` waits until the disk has it. */
-  appendMetrics(line: object, durable: boolean): void;
+  appendMetrics(line: object, durable: boolean): Promise<void>;
   /** Replaces the adapter in `adapter/` or `best/`; `write` is handed an empty folder. */
   replaceAdapter(which: 'last' | 'best', write: (folder: string) => Promise<void> | void): Promise<void>;
   update(changes: Partial<RunRecord>): Promise<void>;
+  /** Adds a row to those that the record names as skipped. */
+  addSkipped(row: SkippedRow): Promise<void>;
   close(): void;
 }
 
-/** Creates the folder, or clears the run that it holds: call `checkOutput` first. */
+/**
+ * Creates the folder, or clears the run that it holds: call `checkOutput` first. Throws `run` where the disk is full
+ * or does not let itself be written; so do the folder's methods.
+ */
 export async function openRunFolder(path: string, record: RunRecord): Promise<RunFolder> {
   let current = record;
-  mkdirSync(path, { recursive: true });
-  removeRun(path);
-  await writeRecord(path, current);
+  const metricsFile = join(path, runFiles.metrics);
   const update = async (changes: Partial<RunRecord>) => {
     current = { ...current, ...changes };
     await writeRecord(path, current);
   };
-  const metrics = openSync(join(path, runFiles.metrics), 'a');
+  const metrics = await written(path, async () => {
+    makeFolder(path);
+    removeRun(path);
+    await writeRecord(path, current);
+    return openSync(metricsFile, 'a');
+  });
   return {
     path,
-    appendMetrics(line, durable) {
-      writeSync(metrics, `${JSON.stringify(line)}\n`);
-      if (durable) fsyncSync(metrics);
-    },
+    appendMetrics: (line, durable) => written(metricsFile, () => appendLine(metrics, line, durable)),
     replaceAdapter: (which, write) =>
       replaceFiles(join(path, runFiles[which]), write, async (names) => {
         const files = new Set([
@@ -105,8 +144,46 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
         if (files.size !== (current.files ?? []).length) await update({ files: [...files] });
       }),
     update,
+    addSkipped: (row) => update({ skipped: [...(current.skipped ?? []), row] }),
     close: () => closeSync(metrics),
   };
+}
+
+/** One by one, because Node's recursive `mkdir` never ends where the system denies a folder it cannot see. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
+}
+
+/** A whole line or nothing of it: a full disk takes the beginning of a line and refuses the rest. */
+function appendLine(file: number, line: object, durable: boolean): void {
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  const { size } = fstatSync(file);
+  let done = 0;
+  try {
+    while (done < bytes.length) done += writeSync(file, bytes, done);
+  } catch (error) {
+    ftruncateSync(file, size);
+    throw error;
+  }
+  if (durable) fsyncSync(file);
+}
+
+/** Runs `work`; what the system refuses becomes a `run` error that names `file`. */
+async function written<T>(file: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof LorikeetError) throw cause;
+    const what = `could not be written: ${(cause as Error).message}`;
+    throw new LorikeetError('run', {
+      file,
+      what,
+      fix: 'Make room on the disk, or name another output.',
+      cause,
+    });
+  }
 }
 
 /** Marks a run whose worker is gone; a run that has ended by itself keeps its word. */
@@ -140,7 +217,8 @@ function removeRun(path: string): void {
 
 function writeRecord(path: string, record: RunRecord): Promise<void> {
   const text = `${JSON.stringify(record, null, 2)}\n`;
-  return writeFileAtomically(join(path, runFiles.record), (handle) => handle.writeFile(text));
+  const file = join(path, runFiles.record);
+  return written(file, () => writeFileAtomically(file, (handle) => handle.writeFile(text)));
 }
 
 /** File by file, because a rename over a file is atomic and one over a folder is not. */
@@ -151,13 +229,18 @@ async function replaceFiles(
 ): Promise<void> {
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial);
-  await write(partial);
-  const names = readdirSync(partial);
-  await announce(names);
-  mkdirSync(folder, { recursive: true });
-  for (const name of names) renameSync(join(partial, name), join(folder, name));
-  rmdirSync(partial);
+  try {
+    await written(folder, async () => {
+      mkdirSync(partial);
+      await write(partial);
+      const names = readdirSync(partial);
+      await announce(names);
+      makeFolder(folder);
+      for (const name of names) renameSync(join(partial, name), join(folder, name));
+    });
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
 }
 
 function refuse(file: string, what: string, fix: string): never {

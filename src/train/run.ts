@@ -3,11 +3,12 @@ import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { EncoderSettings } from './encoder.ts';
-import type { StartEvent, TrainEvent } from './events.ts';
+import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, trainingLoop } from './loop.ts';
 import { makePlan, type Plan, type SplitPlan } from './plan.ts';
 import { record } from './record.ts';
+import { createRowLoader, type RowLoader } from './row-loader.ts';
 import { checkOutput, openRunFolder, type RunRecord } from './run-folder.ts';
 import { createSource, type SampleSource } from './source.ts';
 import { versions } from './version.ts';
@@ -52,12 +53,16 @@ async function* eventsOf(
   step: CompiledModel,
   loader: Loader,
   stopped: () => boolean,
-): AsyncGenerator<StartEvent | LoopEvent> {
+): AsyncGenerator<StartEvent | SkipEvent | LoopEvent> {
   yield start;
-  const { settings, course } = plan;
-  const train = sourceOf(plan.train, loader);
-  const validation = plan.validation && sourceOf(plan.validation, loader);
-  yield* trainingLoop({ step, train, validation, course, settings, stopped });
+  const { settings, course, config } = plan;
+  const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
+  const rows = splits.map((split) => createRowLoader(split, loader, config.data.onBadRow));
+  const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i]));
+  for await (const event of trainingLoop({ step, train, validation, course, settings, stopped })) {
+    for (const { takeLost } of rows) yield* takeLost();
+    yield event;
+  }
 }
 
 function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileOptions {
@@ -67,9 +72,8 @@ function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileO
   return { modelDir, adapterDir, ...(method === 'full' ? { full } : { lora }), recompute, threads, seed };
 }
 
-function sourceOf({ dataset, survey }: SplitPlan, loader: Loader): SampleSource {
-  const load = async (index: number) => loader.load(await dataset.example(survey.rows[index]));
-  return createSource(survey.sizes, { load, lookAheadBytes });
+function sourceOf({ dataset, survey }: SplitPlan, { load }: RowLoader): SampleSource {
+  return createSource(survey.sizes, { load, lookAheadBytes, file: dataset.file });
 }
 
 function startOf(plan: Plan, { device, threads, decisions, trainables }: CompiledModel): StartEvent {
@@ -93,7 +97,7 @@ function startOf(plan: Plan, { device, threads, decisions, trainables }: Compile
 
 function recordOf(loaded: LoadedConfig, plan: Plan, { type: _, decisions, ...facts }: StartEvent): RunRecord {
   const skipped = [plan.train, plan.validation].flatMap((split) =>
-    (split?.survey.skipped ?? []).map((row) => ({ split: split?.dataset.name, ...row })),
+    split ? split.survey.skipped.map((row) => ({ split: split.survey.split, ...row })) : [],
   );
   return {
     status: 'running',

@@ -4,19 +4,22 @@ import type { Sample } from './step.ts';
 /** The rows of a split that are used, by index from 0. */
 export interface SampleSource {
   sizes: readonly RowSize[];
-  /** Loads batches in order, ahead of the one that is asked for. */
+  /** The data file, for errors. */
+  file?: string;
+  /** Loads batches in order, ahead of the one that is asked for. A batch lacks the rows that were skipped. */
   stream(batches: Iterable<number[]>): AsyncGenerator<Sample[]>;
 }
 
 export interface SourceOptions {
-  /** Reads, decodes and encodes one row. */
-  load(index: number): Promise<Sample>;
+  /** Reads, decodes and encodes one row; nothing where it is to be skipped. */
+  load(index: number): Promise<Sample | undefined>;
   /** Pixel bytes that may wait in memory; one batch is always loaded ahead. */
   lookAheadBytes: number;
+  file?: string;
 }
 
 export function createSource(sizes: readonly RowSize[], options: SourceOptions): SampleSource {
-  return { sizes, stream: (batches) => streamBatches(batches, sizes, options) };
+  return { sizes, file: options.file, stream: (batches) => streamBatches(batches, sizes, options) };
 }
 
 interface Waiting {
@@ -55,7 +58,9 @@ async function* streamBatches(
 }
 
 function requestBatch(batch: number[], sizes: readonly RowSize[], load: SourceOptions['load']): Waiting {
-  const samples = Promise.all(batch.map(load));
+  const samples = Promise.all(batch.map(load)).then((loaded) =>
+    loaded.filter((sample) => sample !== undefined),
+  );
   samples.catch(() => {}); // seen where the batch is awaited, which may be much later
   return { samples, bytes: batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0) };
 }

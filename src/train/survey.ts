@@ -14,6 +14,7 @@ export interface SurveyOptions {
 
 /** What the pass over a data file before step 1 found. */
 export interface Survey {
+  split: Split;
   /** Rows of the file that are used. */
   rows: number[];
   /** In the order of `rows`. */
@@ -35,7 +36,7 @@ export async function* survey(
   encoder: Pick<Encoder, 'encode' | 'patchLength'>,
   options: SurveyOptions,
 ): AsyncGenerator<CheckEvent | NoticeEvent, Survey> {
-  const found = emptySurvey(dataset);
+  const found = emptySurvey(dataset, options.split);
   let speakAt = performance.now() + silent;
   for (let row = 0; row < dataset.length && !options.stopped(); row++) {
     try {
@@ -54,7 +55,7 @@ export async function* survey(
   return found;
 }
 
-function emptySurvey({ file, sha256, form, fields, guessed }: Dataset): Survey {
+function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Split): Survey {
   const summary: DataSummary = {
     file,
     sha256,
@@ -69,7 +70,7 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset): Survey {
     longestRow: 0,
     cutRows: 0,
   };
-  return { rows: [], sizes: [], skipped: [], summary };
+  return { split, rows: [], sizes: [], skipped: [], summary };
 }
 
 function addRow({ rows, sizes, summary }: Survey, encoded: Encoded, patchLength: number): void {

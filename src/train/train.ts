@@ -48,7 +48,16 @@ export async function* train(
   } finally {
     signal?.removeEventListener('abort', onAbort);
     // A thread that died or was left could not say so itself.
-    if (started)
-      await markEnded(output, failure ? 'failed' : 'stopped', failure ? String(failure) : undefined);
+    if (started) await endRecord(output, failure);
   }
+}
+
+/** The failure itself is the error to tell, not that it could not be written down. */
+async function endRecord(output: string, failure: unknown): Promise<void> {
+  if (failure) await markEnded(output, 'failed', messageOf(failure)).catch(() => {});
+  else await markEnded(output, 'stopped');
+}
+
+function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
 }

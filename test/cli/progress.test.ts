@@ -118,3 +118,14 @@ describe('the story of a run', () => {
     expect(text).toContain('runs/first/best  (validation loss 0.5000 at step 5)');
   });
 });
+
+describe('rows that are lost on the way', () => {
+  it('are told one by one, until they are many', () => {
+    const skips = [1, 2, 3, 4, 5].map((lost): TrainEvent => {
+      return { type: 'skip', split: 'train', row: lost, reason: `row ${lost}: damaged`, lost };
+    });
+    const text = told(skips, false, () => 0);
+    expect(text.match(/damaged/g)).toHaveLength(3);
+    expect(text).toContain('Further train rows that are skipped are named in run.json alone.');
+  });
+});

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
 import { type CourseStep, course } from '../../src/train/course.ts';
 import { type LoopEvent, type LoopInput, type LoopSettings, trainingLoop } from '../../src/train/loop.ts';
+import { createSource } from '../../src/train/source.ts';
 import type { CompiledStep } from '../../src/train/step.ts';
 import { bigramStep, encodedRow, sourceOf } from './bigram.ts';
 
@@ -152,6 +153,32 @@ describe('training loop', () => {
     ]);
   });
 
+  it('leaves a skipped row out of sum and count, and a step that loses all its rows out of everything', async () => {
+    const changes: Partial<LoopSettings> = { schedule: 'constant', packTokens: 1 };
+    const whole = inputOf(changes);
+    const { sizes } = whole.train;
+    const load = async (index: number) =>
+      index === 1 || index === 6 ? undefined : { encoded: rows[index], patches: [] };
+    const lossy = await collect({ ...whole, train: createSource(sizes, { load, lookAheadBytes: 1000 }) });
+    const without = inputOf(changes);
+    const options = {
+      epochs: 2,
+      packTokens: 1,
+      stepsOfEpoch: () => [
+        [0, 2],
+        [3, 4, 5],
+      ],
+    };
+    const asIfAbsent = await collect({ ...without, course: () => course(sizes, options) });
+    const numbers = (events: LoopEvent[]) =>
+      stepsIn(events).map(({ loss, gradNorm, labelTokens, tokens }) => [loss, gradNorm, labelTokens, tokens]);
+    expect(numbers(lossy)).toEqual(numbers(asIfAbsent));
+    expect(stepsIn(lossy).map(({ step }) => step)).toEqual([1, 2, 4, 5]);
+    expect(stepsIn(lossy).at(-1)).toMatchObject({ secondsLeft: expect.closeTo(0, 1) });
+    expect(whole.step.trainables[0].values).toEqual(without.step.trainables[0].values);
+    expect(lossy.at(-1)).toMatchObject({ type: 'finish', status: 'finished', step: 6 });
+  });
+
   it('yields its events in order, with one evaluation at the end', async () => {
     const types = async (changes: Partial<LoopSettings>) =>
       (await collect(inputOf(changes))).map((event) => event.type).join(' ');
@@ -210,11 +237,11 @@ describe('numbers that go wrong', () => {
     return step;
   }
 
-  it.each<['loss' | 'gradient', number, number[], string]>([
-    ['loss', Number.NaN, [4], 'loss'],
-    ['loss', Number.POSITIVE_INFINITY, [4], 'loss'],
-    ['gradient', Number.NaN, [3, 4], 'gradient of bias'],
-    ['gradient', Number.NEGATIVE_INFINITY, [3, 4], 'gradient of bias'],
+  it.each<['loss' | 'gradient', number, number[], string | undefined]>([
+    ['loss', Number.NaN, [4], undefined],
+    ['loss', Number.POSITIVE_INFINITY, [4], undefined],
+    ['gradient', Number.NaN, [3, 4], 'bias'],
+    ['gradient', Number.NEGATIVE_INFINITY, [3, 4], 'bias'],
   ])('stops at a %s of %s with the step, the rows and the tensor', async (what, value, blamed, tensor) => {
     const step = spoiled(4, what, value);
     const input = inputOf({ packTokens: 10 }, step);
@@ -240,6 +267,6 @@ describe('numbers that go wrong', () => {
     step.evaluate = async (samples) =>
       samples.map(() => ({ losses: new Float32Array([1, Number.NaN]), hits: new Uint8Array(2) }));
     const error = await collect(inputOf({}, step)).catch((error) => error);
-    expect(error.place).toEqual({ step: 2, rows: [0], tensor: 'loss' });
+    expect(error.place).toEqual({ step: 2, rows: [0] });
   });
 });

@@ -78,7 +78,7 @@ describe('the record of a run', () => {
     await expect(keep([step(1), evaluate(1, true), step(2), error])).rejects.toBe(error);
     expect(adapter('adapter')).toBe('after 2');
     expect(adapter('best')).toBe('after 1');
-    expect(readRunRecord(folder)).toMatchObject({ status: 'failed', error: error.message });
+    expect(readRunRecord(folder)).toMatchObject({ status: 'failed', error: error.message, adapterStep: 2 });
     expect(lines().map(({ type }) => type)).toEqual(['step', 'evaluate', 'step']);
   });
 

@@ -98,6 +98,23 @@ describe('run folder', () => {
     run.close();
   });
 
+  it('says which part of its path is in the way', () => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'file'), '');
+    expect(() => checkOutput(join(folder, 'file'), true)).toThrow('output expected a folder, got a file');
+    const inside = join(folder, 'file', 'deep', 'run');
+    expect(() => checkOutput(inside, true)).toThrow(`a path inside the file ${join(folder, 'file')}`);
+  });
+
+  it('adds skipped rows to those of the check', async () => {
+    const first = { split: 'train', row: 1, reason: 'a' };
+    const second = { split: 'validation', row: 4, reason: 'b' };
+    const run = await openRunFolder(folder, { ...record(), skipped: [first] });
+    await run.addSkipped(second);
+    run.close();
+    expect(readRunRecord(folder)?.skipped).toEqual([first, second]);
+  });
+
   it('updates its record and keeps the word of a run that ended by itself', async () => {
     const run = await openRunFolder(folder, record());
     await run.update({ status: 'finished' });

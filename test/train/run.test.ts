@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Compile, CompiledModel } from '../../src/train/compile.ts';
@@ -175,6 +176,64 @@ describe('a run that cannot go on', () => {
     expect(error.message).toContain('b.png');
     expect(record(folder)).toMatchObject({ status: 'failed', error: error.message });
     expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);
+  });
+
+  describe('for a picture whose damage only its decoding shows', () => {
+    const row = (image: string, answer: string) => ({ image, question: 'q', answer });
+    const damaged = [row('a.png', 'one'), row('b.png', 'two'), row('cut.jpg', 'three'), row('a.png', 'four')];
+    const settings = { shuffle: false, epochs: 1, packTokens: 1 };
+
+    /** A folder whose third row names a JPEG without its second half. */
+    async function damagedRun(changes: Parameters<typeof tinyRun>[0] = {}) {
+      const folder = tinyRun({ rows: damaged, train: settings, ...changes });
+      const noise = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 31) % 251));
+      const whole = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+        .jpeg()
+        .toBuffer();
+      writeFileSync(join(folder, 'cut.jpg'), whole.subarray(0, whole.length / 2));
+      return folder;
+    }
+
+    it('stops with the row, the picture and what was learned', async () => {
+      const folder = await damagedRun();
+      const error = await collect(folder).catch((error) => error);
+      expect(error).toMatchObject({ code: 'image', place: { line: 3, row: 2 } });
+      expect(error.message).toMatch(
+        /train\.jsonl:3, row 2: .*cut\.jpg: expected a whole picture, .* cut short/,
+      );
+      expect(record(folder)).toMatchObject({ status: 'failed', adapterStep: 1 });
+      expect(lines(folder).map(({ type }) => type)).toEqual(['step']);
+      expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);
+    });
+
+    it('leaves the row out where it may, in training and in validation, and names it once', async () => {
+      const folder = await damagedRun({ onBadRow: 'skip', train: { ...settings, epochs: 2 } });
+      const events = await collect(folder, { set: ['data.validation=train.jsonl'] });
+      const skips = events.filter(({ type }) => type === 'skip');
+      expect(skips).toMatchObject([
+        { split: 'train', row: 2, lost: 1 },
+        { split: 'validation', row: 2, lost: 1 },
+      ]);
+      expect(record(folder)).toMatchObject({
+        status: 'finished',
+        skipped: ['train', 'validation'].map((split) => ({ split, row: 2 })),
+      });
+      const clean = tinyRun({ rows: damaged.filter(({ image }) => image !== 'cut.jpg'), train: settings });
+      const expected = await collect(clean, {
+        set: ['data.validation=train.jsonl', 'train.evaluateEvery=0'],
+      });
+      const tokens = (of: TrainEvent[]) =>
+        of.flatMap((event) => (event.type === 'evaluate' ? [event.tokens] : []));
+      expect(tokens(events)[0]).toBe(tokens(expected)[0]);
+    });
+
+    it('does not go on with nothing', async () => {
+      const folder = await damagedRun({ onBadRow: 'skip', rows: [row('cut.jpg', 'a'), row('cut.jpg', 'b')] });
+      await expect(collect(folder)).rejects.toThrow(
+        /can be decoded expected, got none of 2; the last: .*cut/,
+      );
+      expect(record(folder).status).toBe('failed');
+    });
   });
 
   it('closes loader and model, however it ends', async () => {

@@ -109,7 +109,8 @@ describe('train in the library', () => {
     })().catch((error) => error);
     expect(error).toBeInstanceOf(library.LorikeetError);
     expect(error.code).toBe('image');
-    expect(error.place).toMatchObject({ file: join(folder, 'b.png') });
+    expect(error.place).toMatchObject({ file: join(folder, 'train.jsonl'), row: 1 });
+    expect(error.message).toContain(join(folder, 'b.png'));
     expect(record()).toMatchObject({ status: 'failed', error: error.message });
   });
 
