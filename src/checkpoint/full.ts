@@ -53,10 +53,9 @@ export async function writeFullCheckpoint(dir: string, checkpoint: FullCheckpoin
       });
     });
   } catch (cause) {
-    if (cause instanceof LorikeetError) throw cause;
     throw new LorikeetError('checkpoint', {
       file: dir,
-      what: `could not be written: ${(cause as Error).message}`,
+      what: cause instanceof LorikeetError ? cause.what : `could not be written: ${(cause as Error).message}`,
       fix: 'Check that the folder can be written and the disk is not full.',
       cause,
     });

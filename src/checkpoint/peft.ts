@@ -83,7 +83,8 @@ export async function writeAdapter(
     });
   } catch (cause) {
     const fix = 'Check that the folder can be written and the disk is not full.';
-    const what = `could not be written: ${(cause as Error).message}`;
+    const what =
+      cause instanceof LorikeetError ? cause.what : `could not be written: ${(cause as Error).message}`;
     throw new LorikeetError('adapter', { file: dir, what, fix, cause });
   }
 }

@@ -1,8 +1,10 @@
 import { loadConfig } from '../config/load.ts';
 import { LorikeetError } from '../errors.ts';
+import { readRunRecord } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
 import { createProgress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
+import { shortPath } from './words.ts';
 
 export interface TrainCommandOptions {
   set?: string[];
@@ -19,19 +21,31 @@ export async function trainCommand(file: string | undefined, options: TrainComma
   );
   let finished = false;
   let told = false;
+  let steps = 0;
   try {
     for await (const event of train(config, { signal: stop.signal, overwrite: options.overwrite })) {
       progress.show(event);
+      if (event.type === 'step') steps = event.step;
       if (event.type !== 'finish') continue;
       told = true;
       finished = event.status === 'finished';
     }
+  } catch (error) {
+    progress.end();
+    if (steps > 0) tellWhatIsKept(config.config.output);
+    throw error;
   } finally {
     progress.end();
     stop.release();
   }
   if (!told) process.stdout.write('Stopped before the first step; nothing was written.\n');
   return finished ? 0 : stop.exitCode() || 1;
+}
+
+function tellWhatIsKept(output: string): void {
+  const step = readRunRecord(output)?.adapterStep;
+  if (!step) return;
+  process.stdout.write(`\nKept   ${shortPath(output)}/adapter  (what was learned up to step ${step})\n`);
 }
 
 /** `--set a=1 vqa.yaml` takes the file for one of its own words; it is the one without an equals sign. */
