@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { meaningOf } from './habits.ts';
 import type { Tree, TreePath } from './source.ts';
-import { words as known, sections } from './words.ts';
+import { words as known, sections, wordsOf } from './words.ts';
 
 export interface Problem {
   words: TreePath;
@@ -31,10 +31,20 @@ function badValue(issue: z.core.$ZodIssue, words: TreePath, value: unknown): Pro
   const name = words.join('.');
   const expected = expectation(issue, name);
   if (value === undefined) {
-    const meaning = known.find((word) => word.name === name)?.description ?? expected;
-    return { words, what: `${name} is missing`, fix: `It is needed: ${meaning}.` };
+    const meaning = sections.has(name)
+      ? sectionHint(name)
+      : `It is needed: ${wordOf(name)?.description ?? expected}.`;
+    return { words, what: `${name} is missing`, fix: meaning };
   }
-  return { words, what: `${name} expected ${expected}, got ${show(value)}`, fix: remedy(value, expected) };
+  const fix = remedy(value, expected, name);
+  return { words, what: `${name} expected ${expected}, got ${show(value)}`, fix };
+}
+
+const wordOf = (name: string) => known.find((word) => word.name === name);
+
+function sectionHint(name: string): string {
+  const inner = wordsOf(name);
+  return `Its words stand in it, as in ${name}: { ${inner[0]}: ... }; it knows ${inner.join(', ')}.`;
 }
 
 const kinds: Record<string, string> = {
@@ -78,8 +88,12 @@ function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }
 
-function remedy(value: unknown, expected: string): string | undefined {
-  if (value === null) return 'Remove the line to get the default, or give it a value.';
+function remedy(value: unknown, expected: string, name: string): string | undefined {
+  if (value === null && !wordOf(name)?.isNeeded) {
+    return 'Remove the line to get the default, or give it a value.';
+  }
+  if (sections.has(name)) return sectionHint(name);
+  if (value === null) return `Give it a value: ${wordOf(name)?.description ?? expected}.`;
   if (typeof value !== 'string') return undefined;
   if (/number|at (least|most)/.test(expected) && value.trim() !== '' && Number.isFinite(Number(value))) {
     return `Write it without quotes: ${value}.`;

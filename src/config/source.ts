@@ -67,7 +67,7 @@ async function runProgram(file: string): Promise<unknown> {
   try {
     return await jiti.import(path.resolve(file), { default: true });
   } catch (cause) {
-    const what = `could not be run: ${(cause as Error).message}`;
+    const what = `could not be run: ${(cause as Error).message.replace(/\s+/g, ' ')}`;
     throw new LorikeetError('config', { file, what, fix: 'Its default export must be the config.', cause });
   }
 }
@@ -81,6 +81,9 @@ export function readYaml(text: string, file: string): Source {
   try {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
     const [trouble] = [...document.errors, ...document.warnings];
+    if (trouble?.code === 'MULTIPLE_DOCS') {
+      return refuse('expected one config, got several parted by ---', lineAt(trouble.pos[0]));
+    }
     if (trouble) return refuse(`is not valid YAML: ${trouble.message}`, lineAt(trouble.pos[0]));
     const tree = plainTree(document.toJS({ maxAliasCount: aliasLimit }), file);
     const follow = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);

@@ -6,6 +6,8 @@ interface Word {
   /** `train.epochs` */
   name: string;
   isSection: boolean;
+  /** It has no default. */
+  isNeeded: boolean;
   /** What it is, where its name and type do not say it. */
   description?: string;
 }
@@ -23,7 +25,8 @@ function walk(schema: z.core.$ZodType, prefix: string): Word[] {
     const name = `${prefix}${key}`;
     const within = walk(inner, `${name}.`);
     const description = z.globalRegistry.get(inner)?.description;
-    return [{ name, isSection: within.length > 0, description }, ...within];
+    const isNeeded = inner._zod.optin === undefined;
+    return [{ name, isSection: within.length > 0, isNeeded, description }, ...within];
   });
 }
 

@@ -226,7 +226,7 @@ describe('problems', () => {
     ['data: { train: a, train: b }', 'is not valid YAML: Map keys must be unique'],
     ['data: { train: [a', 'is not valid YAML'],
     ['data: !!python/object:os.system { train: a }', 'is not valid YAML: Unresolved tag'],
-    ['a: 1\n---\nb: 2', 'is not valid YAML'],
+    ['a: 1\n---\nb: 2', ':2: expected one config, got several parted by ---'],
     ['', 'expected words with values (model, data, output ...), got nothing'],
     ['- 1', 'got a list'],
     ['just text', 'got string'],
@@ -241,6 +241,22 @@ describe('problems', () => {
   ];
   it.each(nested)('%.40s is refused as YAML', async (text, words) => {
     expect((await problem(text)).message).toContain(words);
+  });
+
+  it.each(['data: rows.jsonl', 'data:', ''])(
+    'say what a needed section holds, here for "%s"',
+    async (text) => {
+      const { message } = await problem(`model: a\noutput: b\n${text}`);
+      expect(message).toContain('Its words stand in it, as in data: { train: ... }');
+      expect(message).not.toContain('default');
+    },
+  );
+
+  it('offer no default where there is none', async () => {
+    const { message } = await problem('model:\ndata: { train: a }\noutput: b');
+    expect(message).toContain(
+      ':1: model expected text, got nothing. Give it a value: folder in Hugging Face layout.',
+    );
   });
 
   it('are told for a file that is not there, a folder and an unknown kind of file', async () => {
