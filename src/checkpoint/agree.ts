@@ -16,12 +16,13 @@ const scaleOf = ({ alpha, rank, rslora }: Pick<AdapterConfig, 'alpha' | 'rank' |
 
 /**
  * Throws a `config` error with the differences where `written` selects other modules, another rank or another scale
- * than the adapter has. Words that were not written agree.
+ * than the adapter has. Words that were not written agree. `file` is the adapter's folder, for the error.
  */
 export function checkAgreement(
   written: WrittenLora,
   adapter: AdapterConfig,
   modules: readonly LinearModule[],
+  file?: string,
 ): void {
   const differences: string[] = [];
   const asked = { ...adapter, ...written };
@@ -47,6 +48,7 @@ export function checkAgreement(
   }
   if (differences.length > 0) {
     throw new LorikeetError('config', {
+      file,
       what: `lora disagrees with the adapter: ${differences.join('; ')}`,
       fix: 'Remove the lora section to go on as the adapter is, or remove adapter to start afresh.',
     });

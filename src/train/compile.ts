@@ -103,7 +103,7 @@ async function loraParameters(
   const targets = loraTargets(config);
   const modules = linearModules(config);
   const adapter = adapterDir ? await readAdapter(adapterDir, targets) : undefined;
-  if (adapter && lora) checkAgreement(lora, adapter.config, modules);
+  if (adapter && lora) checkAgreement(lora, adapter.config, modules, adapterDir);
   // An adapter settles everything but dropout, which is a matter of training alone.
   const settings: LoraSettings = adapter
     ? { ...adapter.config, dropout: lora?.dropout ?? adapter.config.dropout }
