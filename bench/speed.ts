@@ -63,12 +63,15 @@ export async function benchSpeed(size: '2B' | '7B', threads: number, rounds: num
   const matmul = await openMatmul(threads);
   const torch = await startTorchPeer({ ...config.text, tokens, threads });
   const times = { matmul: [] as number[], step: [] as number[], torch: [] as number[] };
-  for (let round = -1; round < rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
+    // Each side's first run after the others' turn brings its memory back and is not timed.
+    await session.run(feeds);
     const stepTime = await seconds(() => session.run(feeds));
+    await matmul();
     const matmulTime = await sustained(matmul, stepTime);
+    await torch?.step();
     const torchTime = await torch?.step();
     await setTimeout(200); // a peer's threads go on spinning for a while after their work
-    if (round < 0) continue; // the first round warms up caches and pages
     times.matmul.push(matmulTime);
     times.step.push(stepTime);
     if (torchTime) times.torch.push(torchTime);
