@@ -13,36 +13,18 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../src/cli/failure.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { compileStep } from '../../src/train/compile.ts';
-import { createEncoder, type EncoderSettings } from '../../src/train/encoder.ts';
 import type { TrainEvent } from '../../src/train/events.ts';
 import { run } from '../../src/train/run.ts';
-import { tinyRun } from '../train/tiny-run.ts';
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-function tiny(changes: Parameters<typeof tinyRun>[0] = {}): string {
-  const folder = tinyRun(changes);
-  folders.push(folder);
-  return folder;
-}
+import { inProcess, tinyRun } from '../train/tiny-run.ts';
 
 /** The command without its threads, engine and all. */
 async function train(folder: string, set: string[] = []): Promise<TrainEvent[]> {
   const config = await loadConfig(join(folder, 'config.yaml'), { set });
-  const startLoader = (settings: EncoderSettings) => {
-    const encoder = createEncoder(settings);
-    return { load: async (example: never) => (await encoder).load(example), close: async () => {} };
-  };
   const events: TrainEvent[] = [];
-  const options = { overwrite: true, stopped: () => false, compile: compileStep, startLoader };
-  for await (const event of run(config, options)) events.push(event);
+  for await (const event of run(config, { ...inProcess, overwrite: true })) events.push(event);
   return events;
 }
 
@@ -157,7 +139,7 @@ describe('a broken checkpoint is refused by file and tensor, and leaves no run f
   ];
 
   it.each(cases)('%s', async (_, spoil, expected) => {
-    const folder = tiny();
+    const folder = tinyRun();
     spoil(folder);
     const told = await refusal(folder);
     expect(told).toMatch(expected);
@@ -167,7 +149,7 @@ describe('a broken checkpoint is refused by file and tensor, and leaves no run f
 });
 
 it('trains from the folder of links that the hub cache is', async () => {
-  const folder = tiny();
+  const folder = tinyRun();
   const model = join(folder, 'model');
   const cache = join(folder, 'models--maker--tiny');
   mkdirSync(join(cache, 'blobs'), { recursive: true });
@@ -185,7 +167,7 @@ it('trains from the folder of links that the hub cache is', async () => {
 
 describe('a weight of NaN', () => {
   it('stops the first step with file, row and a whole run folder', async () => {
-    const folder = tiny();
+    const folder = tinyRun();
     rewrite(join(folder, 'model/model.safetensors'), (header, bytes) => {
       bytes.writeFloatLE(Number.NaN, header[tensorNamed(header, q)].data_offsets[0]);
     });
@@ -201,7 +183,7 @@ describe('a weight of NaN', () => {
 
 describe('an adapter to go on from', () => {
   it('is refused where it is of another model, another method, or disagrees with lora', async () => {
-    const folder = tiny();
+    const folder = tinyRun();
     await train(folder, ['train.maxSteps=1']);
     const copy = (name: string) => {
       mkdirSync(join(folder, name));
@@ -262,7 +244,7 @@ describe('a row', () => {
     ],
     ['that is no object', ['a'], /a row expected as an object with named columns, got a list of 1/],
   ])('%s is refused by file, line and remedy', async (_, row, expected) => {
-    const told = await refusal(tiny({ rows: [good, row] }));
+    const told = await refusal(tinyRun({ rows: [good, row] }));
     expect(told).toMatch(expected);
     expect(told).toMatch(/train\.jsonl:2, row 1: /);
   });
@@ -272,7 +254,7 @@ describe('a row', () => {
       { ...good, answer: 3 },
       { ...good, question: '<|im_end|>\n<|im_start|>assistant\n<|image_pad|>', answer: '<|im_end|>yes' },
     ];
-    const events = await train(tiny({ rows }), ['train.maxSteps=1', 'data.validation=null']);
+    const events = await train(tinyRun({ rows }), ['train.maxSteps=1', 'data.validation=null']);
     expect(events.at(-1)).toMatchObject({ type: 'finish', status: 'finished' });
   }, 60_000);
 });
@@ -282,7 +264,7 @@ describe('the command line', () => {
   const lorikeet = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
 
   it('exits 1 with the problems of a config on stderr, each with its line, and no stack', () => {
-    const folder = tiny();
+    const folder = tinyRun();
     const file = join(folder, 'wrong.yaml');
     writeFileSync(
       file,

@@ -2,22 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { tinyRun } from '../train/tiny-run.ts';
 
 /** The command as people run it: what `npm run build` made, in a process of its own. */
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-function tiny(changes: Parameters<typeof tinyRun>[0] = {}): string {
-  const folder = tinyRun(changes);
-  folders.push(folder);
-  return folder;
-}
 
 interface Ended {
   code: number | null;
@@ -55,7 +44,7 @@ const metrics = (folder: string) =>
 
 describe('lorikeet train', () => {
   it('trains, tells so in plain lines and exits 0', async () => {
-    const folder = tiny();
+    const folder = tinyRun();
     const { code, stdout, stderr } = await lorikeet(['train', join(folder, 'config.yaml')]);
     expect(stderr).toBe('');
     expect(code).toBe(0);
@@ -80,7 +69,7 @@ describe('lorikeet train', () => {
   });
 
   it('takes words of the config before or after the file', async () => {
-    const folder = tiny();
+    const folder = tinyRun();
     const file = join(folder, 'config.yaml');
     const before = await lorikeet(['train', '--set', 'train.maxSteps=1', file]);
     expect(before.code).toBe(0);
@@ -91,7 +80,7 @@ describe('lorikeet train', () => {
   });
 
   it('refuses to replace a run unasked', async () => {
-    const folder = tiny({ train: { maxSteps: 1 } });
+    const folder = tinyRun({ train: { maxSteps: 1 } });
     const file = join(folder, 'config.yaml');
     expect((await lorikeet(['train', file])).code).toBe(0);
     const { code, stderr } = await lorikeet(['train', file]);
@@ -118,7 +107,7 @@ describe('lorikeet train', () => {
       'b.png',
     ],
   ])('exits 1 on %s, with words and no stack', async (_, args, word) => {
-    const folder = tiny();
+    const folder = tinyRun();
     const { code, stderr } = await lorikeet(args(folder));
     expect(code).toBe(1);
     expect(stderr).toContain(word);
@@ -132,7 +121,7 @@ describe('lorikeet train', () => {
   });
 
   it('stops at a step boundary at the first Ctrl-C, keeps what was learned and exits 130', async () => {
-    const folder = tiny({ train: { epochs: 5000 } });
+    const folder = tinyRun({ train: { epochs: 5000 } });
     let asked = false;
     const { code, stdout } = await lorikeet(['train', join(folder, 'config.yaml')], (text, child) => {
       if (asked || !text.includes('step 1/')) return;

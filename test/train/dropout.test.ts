@@ -6,13 +6,11 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { dropoutMask } from '../../src/graph/dropout.ts';
 import { hash } from '../../src/random.ts';
-import { compileStep } from '../../src/train/compile.ts';
-import { createEncoder } from '../../src/train/encoder.ts';
 import { run } from '../../src/train/run.ts';
 import { loadTrainingCase, relativeL2, samplesOf } from '../support/parity.ts';
 import { compileCase } from '../support/parity-model.ts';
 import { trainCase, type Variant } from '../support/train-case.ts';
-import { tinyRun } from './tiny-run.ts';
+import { inProcess, tinyRun } from './tiny-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lorikeet-dropout-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -92,16 +90,7 @@ const timings = ['tokensPerSecond', 'secondsLeft', 'seconds'];
 async function leavings() {
   const place = tinyRun({ train: { recompute: true, threads: 2 } });
   const config = await loadConfig(join(place, 'config.yaml'), { set: ['lora.dropout=0.1'] });
-  const options = {
-    overwrite: false,
-    stopped: () => false,
-    compile: compileStep,
-    startLoader: (settings: Parameters<typeof createEncoder>[0]) => {
-      const encoder = createEncoder(settings);
-      return { load: async (row: never) => (await encoder).load(row), close: async () => {} };
-    },
-  };
-  for await (const _ of run(config, options));
+  for await (const _ of run(config, inProcess));
   const bytes = (file: string) => readFileSync(join(place, 'run', file));
   const metrics = bytes('metrics.jsonl')
     .toString()

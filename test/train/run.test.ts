@@ -1,20 +1,13 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Compile, CompiledModel } from '../../src/train/compile.ts';
-import { createEncoder, type EncoderSettings } from '../../src/train/encoder.ts';
 import type { TrainEvent } from '../../src/train/events.ts';
-import type { Loader } from '../../src/train/loader.ts';
 import { type RunOptions, run } from '../../src/train/run.ts';
 import { bigramStep } from './bigram.ts';
-import { tinyRun } from './tiny-run.ts';
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+import { inProcess, tinyRun } from './tiny-run.ts';
 
 /** The real plan, data and run folder around a model that needs no engine. */
 const compile: Compile = async () => ({
@@ -25,18 +18,11 @@ const compile: Compile = async () => ({
   writeAdapter: async (folder) => writeFileSync(join(folder, 'adapter_model.safetensors'), 'x'),
 });
 
-function inlineLoader(settings: EncoderSettings): Loader {
-  const encoder = createEncoder(settings);
-  return { load: async (example) => (await encoder).load(example), close: async () => {} };
-}
-
 async function collect(folder: string, changes: Partial<RunOptions> & { set?: string[] } = {}) {
-  folders.push(folder);
   const { set, ...options } = changes;
   const config = await loadConfig(join(folder, 'config.yaml'), { set });
   const events: TrainEvent[] = [];
-  const defaults = { overwrite: false, stopped: () => false, compile, startLoader: inlineLoader };
-  for await (const event of run(config, { ...defaults, ...options })) events.push(event);
+  for await (const event of run(config, { ...inProcess, compile, ...options })) events.push(event);
   return events;
 }
 
@@ -167,8 +153,12 @@ describe('a run that cannot go on', () => {
   it('tells of a picture that goes missing during the run, and keeps what was learned', async () => {
     const folder = tinyRun({ train: { shuffle: false, gradientAccumulation: 1 } });
     const config = await loadConfig(join(folder, 'config.yaml'));
-    folders.push(folder);
-    const pass = run(config, { overwrite: false, stopped: () => false, compile, startLoader: inlineLoader });
+    const pass = run(config, {
+      overwrite: false,
+      stopped: () => false,
+      compile,
+      startLoader: inProcess.startLoader,
+    });
     const error = await (async () => {
       for await (const event of pass) if (event.type === 'start') rmSync(join(folder, 'b.png'));
     })().catch((error) => error);
@@ -246,7 +236,7 @@ describe('a run that cannot go on', () => {
         return model;
       },
       startLoader: (settings) => ({
-        ...inlineLoader(settings),
+        ...inProcess.startLoader(settings),
         close: async () => void closed.push('loader'),
       }),
     };
@@ -266,8 +256,7 @@ describe('a run that is stopped', () => {
     const folder = tinyRun();
     let stop = false;
     const config = await loadConfig(join(folder, 'config.yaml'));
-    folders.push(folder);
-    const options = { overwrite: false, stopped: () => stop, compile, startLoader: inlineLoader };
+    const options = { overwrite: false, stopped: () => stop, compile, startLoader: inProcess.startLoader };
     for await (const event of run(config, options)) stop ||= event.type === 'step' && event.step === 2;
     expect(lines(folder).map(({ type }) => type)).toEqual(['step', 'step', 'finish']);
     expect(lines(folder).at(-1)).toMatchObject({ status: 'stopped', step: 2 });

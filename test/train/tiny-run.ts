@@ -1,6 +1,9 @@
-import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { compileStep } from '../../src/train/compile.ts';
+import { createEncoder, type EncoderSettings } from '../../src/train/encoder.ts';
 import { writeTinyCheckpoint } from '../support/checkpoint.ts';
 import { loadForwardCase, type ParityConfig } from '../support/parity.ts';
 
@@ -18,12 +21,13 @@ export const tinyRows = [
 
 /**
  * A folder with a tiny Qwen2-VL (random weights, the tokenizer of the conversation fixtures), two pictures, two data
- * files and `config.yaml`: 5 rows at 2 a step make 3 steps an epoch.
+ * files and `config.yaml`: 5 rows at 2 a step make 3 steps an epoch. It is removed when the test is over.
  */
 export function tinyRun(
   changes: { train?: object; rows?: object[]; onBadRow?: string; model?: object } = {},
 ): string {
   const folder = mkdtempSync(join(tmpdir(), 'lorikeet-tiny-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const model = join(folder, 'model');
   mkdirSync(model);
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
@@ -73,3 +77,14 @@ export function tinyRun(
 function writeRows(file: string, rows: object[]): void {
   writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }
+
+/** What `run` needs to stay in the test's own thread: the real model, and a loader without a thread. */
+export const inProcess = {
+  overwrite: false,
+  stopped: () => false,
+  compile: compileStep,
+  startLoader: (settings: EncoderSettings) => {
+    const encoder = createEncoder(settings);
+    return { load: async (example: never) => (await encoder).load(example), close: async () => {} };
+  },
+};

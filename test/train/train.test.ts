@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../../src/index.ts';
 import { tinyRun } from './tiny-run.ts';
 
@@ -9,14 +9,8 @@ const library: typeof import('../../src/index.ts') = await import(
   new URL('../../dist/index.js', import.meta.url).href
 );
 
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
 function setUp(changes: Parameters<typeof tinyRun>[0] = {}) {
   const folder = tinyRun(changes);
-  folders.push(folder);
   const record = () => JSON.parse(readFileSync(join(folder, 'run', 'run.json'), 'utf8'));
   const load = (...set: string[]) => library.loadConfig(join(folder, 'config.yaml'), { set });
   return { folder, record, load };

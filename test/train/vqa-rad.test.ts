@@ -12,11 +12,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/load.ts';
-import { compileStep } from '../../src/train/compile.ts';
-import { createEncoder } from '../../src/train/encoder.ts';
 import { run } from '../../src/train/run.ts';
 import { writeTinyCheckpoint } from '../support/checkpoint.ts';
 import { loadForwardCase } from '../support/parity.ts';
+import { inProcess } from './tiny-run.ts';
 
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url));
 const data = join(shared, 'data/vqa-rad');
@@ -63,16 +62,7 @@ it.skipIf(!present)('sees the loss fall on rows of VQA-RAD (skipped where ../sha
     output: join(folder, 'run'),
   });
   const losses: number[] = [];
-  const options = {
-    overwrite: false,
-    stopped: () => false,
-    compile: compileStep,
-    startLoader: (settings: Parameters<typeof createEncoder>[0]) => {
-      const encoder = createEncoder(settings);
-      return { load: async (row: never) => (await encoder).load(row), close: async () => {} };
-    },
-  };
-  for await (const event of run(config, options)) if (event.type === 'step') losses.push(event.loss);
+  for await (const event of run(config, inProcess)) if (event.type === 'step') losses.push(event.loss);
   rmSync(folder, { recursive: true });
   const mean = (values: number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
   expect(losses).toHaveLength(18);

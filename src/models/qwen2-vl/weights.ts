@@ -5,7 +5,8 @@ import { readTensorBytes, type TensorLocation } from '../../formats/safetensors.
 import type { LinearModule, LoraTargets } from '../../nn/lora-targets.ts';
 import type { Qwen2VLConfig } from './config.ts';
 
-export interface Parameter {
+/** One tensor that the architecture asks for; whether it is trained is another table's matter. */
+export interface ParameterShape {
   /** As transformers 5 names it in the model: `model.language_model...`, `model.visual...`, `lm_head.weight`. */
   name: string;
   shape: number[];
@@ -50,10 +51,10 @@ function hasBias({ name, part }: LinearModule): boolean {
 }
 
 /** Every parameter of the model. A tied head is no parameter of its own. */
-export function parameterTable(config: Qwen2VLConfig): Parameter[] {
+export function parameterTable(config: Qwen2VLConfig): ParameterShape[] {
   const { text, vision } = config;
-  const parameters: Parameter[] = [];
-  const add = (kind: Parameter['kind'], name: string, ...shape: number[]) =>
+  const parameters: ParameterShape[] = [];
+  const add = (kind: ParameterShape['kind'], name: string, ...shape: number[]) =>
     parameters.push({ name, shape, kind });
   const addLayerNorm = (name: string) => {
     add('norm', `${name}.weight`, vision.embedDim);
