@@ -1,6 +1,7 @@
 /** Going on from an adapter: its modules, rank and scale are settled, and a `lora` section may not say otherwise. */
 import { LorikeetError } from '../errors.ts';
 import { type LinearModule, selectModules, type TargetModules } from '../nn/lora-targets.ts';
+import { loraScale } from '../nn/network.ts';
 import type { AdapterConfig } from './peft-config.ts';
 
 /** The words of a `lora` section that somebody wrote. */
@@ -10,9 +11,6 @@ export interface WrittenLora {
   rslora?: boolean;
   targetModules?: TargetModules;
 }
-
-const scaleOf = ({ alpha, rank, rslora }: Pick<AdapterConfig, 'alpha' | 'rank' | 'rslora'>): number =>
-  alpha / (rslora ? Math.sqrt(rank) : rank);
 
 /**
  * Throws a `config` error with the differences where `written` selects other modules, another rank or another scale
@@ -27,7 +25,7 @@ export function checkAgreement(
   const differences: string[] = [];
   const asked = { ...adapter, ...written };
   if (asked.rank !== adapter.rank) differences.push(`rank ${asked.rank} instead of ${adapter.rank}`);
-  if (asked.rank === adapter.rank && scaleOf(asked) !== scaleOf(adapter)) {
+  if (asked.rank === adapter.rank && loraScale(asked) !== loraScale(adapter)) {
     differences.push(`scale ${describeScale(asked)} instead of ${describeScale(adapter)}`);
   }
   if (written.targetModules !== undefined) {

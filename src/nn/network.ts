@@ -23,6 +23,17 @@ export interface LoraBranch {
   dropout: number;
 }
 
+/** LoRA's scale: alpha / rank, or alpha / sqrt(rank) with rsLoRA. */
+export const loraScale = ({
+  alpha,
+  rank,
+  rslora,
+}: {
+  alpha: number;
+  rank: number;
+  rslora: boolean;
+}): number => alpha / (rslora ? Math.sqrt(rank) : rank);
+
 export interface Network {
   graph: GraphBuilder;
   parameters: ReadonlyMap<string, Parameter>;

@@ -18,13 +18,7 @@ import type { Parameter } from '../nn/network.ts';
 import { physicalCores } from '../runtime/threads.ts';
 import { type CompiledModelStep, compileSteps } from './compiled-step.ts';
 import type { Decision } from './events.ts';
-import {
-  addLora,
-  frozenParameters,
-  type LoraSettings,
-  type ParameterRoles,
-  trainWhole,
-} from './parameters.ts';
+import { addLora, frozenParameters, type ParameterRoles, trainWhole } from './parameters.ts';
 import type { WriteAdapter } from './record.ts';
 import type { CompiledStep, Trainable } from './step.ts';
 
@@ -105,7 +99,7 @@ async function loraParameters(
   const adapter = adapterDir ? await readAdapter(adapterDir, targets) : undefined;
   if (adapter && lora) checkAgreement(lora, adapter.config, modules, adapterDir);
   // An adapter settles everything but dropout, which is a matter of training alone.
-  const settings: LoraSettings = adapter
+  const settings: LoraConfig = adapter
     ? { ...adapter.config, dropout: lora?.dropout ?? adapter.config.dropout }
     : { ...loraDefaults, ...lora };
   const initial = adapter && new Map([...adapter.tensors].map(([name, { values }]) => [name, values]));

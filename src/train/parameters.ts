@@ -1,20 +1,13 @@
 /** Which parameters a run trains, and with which values they start: the table of roles. */
+import type { LoraConfig } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { readTensor, type TensorLocation } from '../formats/safetensors.ts';
 import type { Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { linearModules, parameterTable } from '../models/qwen2-vl/weights.ts';
 import { selectModules, selectParameters, type TargetModules } from '../nn/lora-targets.ts';
-import { type LoraBranch, loraNames, type Parameter } from '../nn/network.ts';
+import { type LoraBranch, loraNames, loraScale, type Parameter } from '../nn/network.ts';
 import { stream } from '../random.ts';
 import type { Trainable } from './step.ts';
-
-export interface LoraSettings {
-  rank: number;
-  alpha: number;
-  dropout: number;
-  rslora: boolean;
-  targetModules: TargetModules;
-}
 
 export interface ParameterRoles {
   parameters: Map<string, Parameter>;
@@ -35,10 +28,6 @@ export function frozenParameters(
   );
 }
 
-/** LoRA's scale: alpha / rank, or alpha / sqrt(rank) with rsLoRA. */
-export const loraScale = ({ alpha, rank, rslora }: Pick<LoraSettings, 'alpha' | 'rank' | 'rslora'>): number =>
-  alpha / (rslora ? Math.sqrt(rank) : rank);
-
 /**
  * Adds the two tensors of every selected module. They start from `initial` (an existing adapter, by tensor name),
  * or fresh as PEFT starts them: A uniform within 1 / sqrt(in), B zero, so that the first step's model is the base.
@@ -46,7 +35,7 @@ export const loraScale = ({ alpha, rank, rslora }: Pick<LoraSettings, 'alpha' | 
 export function addLora(
   config: Qwen2VLConfig,
   frozen: Map<string, Parameter>,
-  settings: LoraSettings,
+  settings: LoraConfig,
   { seed, initial }: { seed: number; initial?: ReadonlyMap<string, Float32Array> },
 ): ParameterRoles {
   const modules = linearModules(config);
