@@ -19,8 +19,13 @@ const rooms = [
   'runtime',
   'optim',
   'checkpoint',
+  'check',
   'train',
   'generate',
+  'page',
+  'inspect',
+  'report',
+  'watch',
   'cli',
 ];
 const foundation = ['errors.ts', 'dtype.ts', 'random.ts'];
@@ -96,7 +101,7 @@ describe('src', () => {
 
   it('imports each native or replaceable package in one place', () => {
     expect(importersOf((name) => name === 'onnxruntime-node')).toEqual(['runtime/session.ts']);
-    expect(importersOf((name) => name === 'sharp')).toEqual(['data/image/decode.ts']);
+    expect(importersOf((name) => name === 'sharp')).toEqual(['data/image/sharp.ts']);
     const huggingface = importersOf((name) => name.startsWith('@huggingface/'));
     expect(huggingface.filter((path) => roomOf(path) !== 'data')).toEqual([]);
   });

@@ -185,8 +185,9 @@ function splitLosses(outputs: Record<string, TensorData>, counts: readonly numbe
   return counts.map((count) => {
     const at = (i: number) => start + i;
     const losses = Float32Array.from({ length: count }, (_, i) => logSumExp[at(i)] - label[at(i)]);
-    const hits = Float32Array.from({ length: count }, (_, i) => Number(label[at(i)] >= largest[at(i)]));
+    const hits = Uint8Array.from({ length: count }, (_, i) => Number(label[at(i)] >= largest[at(i)]));
+    const top = Float32Array.from({ length: count }, (_, i) => Math.exp(largest[at(i)] - logSumExp[at(i)]));
     start += count;
-    return { losses, hits: Uint8Array.from(hits) };
+    return { losses, hits, top };
   });
 }

@@ -1,5 +1,8 @@
+import type { DataCheck } from '../check/data-check.ts';
+import type { LoraConfig } from '../config/schema.ts';
+
 /**
- * What a run tells while it goes on. Events are plain JSON: they cross threads, and `step`, `evaluate` and
+ * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate` and
  * `finish` are the lines of `metrics.jsonl` as they stand here.
  */
 export type TrainEvent =
@@ -9,6 +12,8 @@ export type TrainEvent =
   | StartEvent
   | EstimateEvent
   | StepEvent
+  | ScoringEvent
+  | BaselineEvent
   | EvaluateEvent
   | FinishEvent;
 
@@ -80,10 +85,28 @@ export interface StartEvent {
   device: string;
   threads: number;
   data: { train: DataSummary; validation?: DataSummary };
+  /** What the pass over the data found beside that. */
+  check: DataCheck;
+  base: BaseFacts;
+  method: 'lora' | 'full';
+  /** As they were settled: an adapter that is gone on from brings its own. */
+  lora?: LoraConfig & { scale: number };
   trained: { tensors: number; parameters: number; modules: number };
   epochs: number;
   totalSteps: number;
   decisions: Decision[];
+}
+
+/** The model that training starts from. */
+export interface BaseFacts {
+  /** `model_type` of its config.json. */
+  modelType: string;
+  /** Parameters of the base alone, a tied head counted once. */
+  parameters: number;
+  /** V, the rows of the head. */
+  vocabulary: number;
+  /** As the weights are stored. */
+  dtypes: string[];
 }
 
 /** The time that the whole run will take, measured on its first micro-batches. */
@@ -113,14 +136,35 @@ export interface StepEvent {
   tokensPerSecond: number;
   /** Timing: what is left of the run, evaluations counted in. */
   secondsLeft: number;
+  /** Timing: since training began, evaluations counted in. */
+  seconds: number;
+  /** Bytes that the process holds in memory, mapped weights counted as far as they were touched. */
+  memory: number;
 }
 
-/** The validation data through the model as it is after `step`. */
-export interface EvaluateEvent {
-  type: 'evaluate';
+/** An evaluation is under way; comes about twice a second where it takes long. */
+export interface ScoringEvent {
+  type: 'scoring';
   step: number;
+  rows: number;
+  totalRows: number;
+  /** Timing. */
+  secondsLeft: number;
+}
+
+/** An estimate with the interval that 95 of 100 resamples fall into. */
+export interface Interval {
+  value: number;
+  low: number;
+  high: number;
+}
+
+/** Rows scored without dropout. Every mean weighs label tokens, never rows or batches. */
+export interface Scores {
   /** Mean over all label tokens of the validation data. */
   loss: number;
+  /** Rows that were scored. */
+  rows: number;
   /** Label tokens. */
   tokens: number;
   /** Share of label tokens that were the likeliest token. */
@@ -129,10 +173,34 @@ export interface EvaluateEvent {
   exactMatch: number;
   /** Mean over the answers' content tokens alone; null where there are none. */
   answerLoss: number | null;
-  /** The lowest loss so far: this adapter stands in `best/`. */
-  best: boolean;
+  /**
+   * Expected calibration error over label tokens: how far the share of hits lies from the probability of the likeliest
+   * token, in ten bins of that probability (Guo et al. 2017).
+   */
+  calibrationError: number;
+}
+
+/** The validation data through the model as it is after a step. */
+export interface Evaluation extends Scores {
+  step: number;
+  /** The same training rows every time, scored as the validation rows are: without dropout, at the same step. */
+  train?: Scores;
+  /** Validation loss less that of the training rows, its interval by bootstrap over pictures (rows without one). */
+  gap?: Interval;
   /** Timing. */
   seconds: number;
+}
+
+/** The validation data through the model before step 1. */
+export interface BaselineEvent extends Evaluation {
+  type: 'baseline';
+  step: 0;
+}
+
+export interface EvaluateEvent extends Evaluation {
+  type: 'evaluate';
+  /** The lowest loss so far: this adapter stands in `best/`. */
+  best: boolean;
 }
 
 /** The run is over and its folder is whole. */
@@ -147,4 +215,6 @@ export interface FinishEvent {
   best: { step: number; loss: number } | null;
   /** Timing. */
   seconds: number;
+  /** The most that the process held in memory, bytes. */
+  peakMemory: number;
 }

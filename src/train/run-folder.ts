@@ -17,8 +17,10 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
+import type { FinishEvent, StartEvent } from './events.ts';
 
 /** What stands in a run folder. Nothing else in it is ever touched. */
 export const runFiles = {
@@ -26,22 +28,32 @@ export const runFiles = {
   metrics: 'metrics.jsonl',
   last: 'adapter',
   best: 'best',
+  /** What each scored row cost, before step 1 and at the last evaluation; `pictures/` beside them. */
+  scores: 'scores',
+  /** The curves once more, for TensorBoard. */
+  tensorboard: 'events.out.tfevents.lorikeet',
 } as const;
 
 export type RunStatus = 'running' | 'finished' | 'stopped' | 'failed';
 
-/** `run.json`: what is needed to understand and to repeat a run. */
-export interface RunRecord {
+/** `run.json`: what is needed to understand and to repeat a run, with all that its start told. */
+export interface RunRecord extends Partial<Omit<StartEvent, 'type'>> {
   status: RunStatus;
   startedAt: string;
   endedAt?: string;
+  /** What ended a run that failed. */
+  error?: string;
+  versions?: { lorikeet: string; node?: string; onnxruntime?: string };
+  platform?: { os: string; arch: string; cpu?: string; cores: number };
+  seed?: number;
+  config?: { file?: string; given: Record<string, unknown>; resolved: Config };
+  finish?: FinishEvent;
   /** The step that `adapter/` stands for; absent while the run goes on and where nothing was learned. */
   adapterStep?: number;
   /** What was written in `adapter/` and `best/`: what a later run may remove. */
   files?: string[];
   /** Rows that are not used, in the check before step 1 or because their pixels could not be decoded later. */
   skipped?: SkippedRow[];
-  [fact: string]: unknown;
 }
 
 export interface SkippedRow {

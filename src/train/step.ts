@@ -13,6 +13,8 @@ export interface SampleLoss {
   losses: Float32Array;
   /** [N] 1 where the label token was the likeliest one. */
   hits: Uint8Array;
+  /** [N] probability of the likeliest token. */
+  top: Float32Array;
 }
 
 /** Addresses every random draw of a training step; with the row, module and element it fixes a dropout mask. */

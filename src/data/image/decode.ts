@@ -1,4 +1,3 @@
-import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { LorikeetError } from '../../errors.ts';
 import type { ImageReference } from '../example.ts';
 import type { RgbImage } from '../processor.ts';
@@ -9,6 +8,7 @@ import { decodeGif, gifSize } from './gif.ts';
 import { bareJpeg, jpegSize } from './jpeg.ts';
 import { isTurned, turnUpright } from './orientation.ts';
 import { isGreyWithAlpha, pngSize } from './png.ts';
+import { type Metadata, type SharpOptions, sharp } from './sharp.ts';
 import { nameOf, readSource, readStart } from './source.ts';
 import { readTiffHeader } from './tiff.ts';
 
