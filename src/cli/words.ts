@@ -1,19 +1,8 @@
-/** Numbers and paths as people read them. */
+/** Numbers, times and paths as people read them. */
 import { relative } from 'node:path';
+import { number } from '../numbers.ts';
 
-const grouped = new Intl.NumberFormat('en-US');
-
-export function count(value: number, singular: string, plural = `${singular}s`): string {
-  return `${grouped.format(value)} ${value === 1 ? singular : plural}`;
-}
-
-export function number(value: number): string {
-  return grouped.format(value);
-}
-
-export function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
+export { count, number, percent } from '../numbers.ts';
 
 /** Two units at most: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
 export function duration(seconds: number): string {
@@ -32,7 +21,7 @@ export function rate(value: number): string {
 }
 
 export function tokensPerSecond(value: number): string {
-  return `${grouped.format(Number(value.toPrecision(3)))} tokens/s`;
+  return `${number(Number(value.toPrecision(3)))} tokens/s`;
 }
 
 /** Seen from the working directory, where that is shorter. */
