@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { SIDE } from '../../demo/facts.ts';
 import { drawScene } from '../../demo/scenes.ts';
@@ -8,7 +8,7 @@ import type { RgbImage } from '../../src/data/processor.ts';
 
 const scene = (n: number): RgbImage => ({ width: SIDE, height: SIDE, data: drawScene(5, n).image });
 
-async function resaved(image: RgbImage, change: (picture: sharp.Sharp) => sharp.Sharp): Promise<RgbImage> {
+async function resaved(image: RgbImage, change: (picture: Sharp) => Sharp): Promise<RgbImage> {
   const { width, height, data } = image;
   const saved = await change(sharp(data, { raw: { width, height, channels: 3 } })).toBuffer();
   const out = await sharp(saved).removeAlpha().raw().toBuffer({ resolveWithObject: true });
