@@ -107,6 +107,8 @@ def padded_batch(model, collator, side, masked):
     labels = batch["input_ids"].clone()
     for token in masked:
         labels[labels == token] = -100
+    for row, mask in zip(labels, batch["attention_mask"]):
+        row[mask.argmax()] = -100  # the first token of a row: behind padding, padding would predict it
     dump = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
     return {
         "dump": {name: tensor.tolist() for name, tensor in dump.items()},
