@@ -45,7 +45,7 @@ export interface Inspection {
   adapter?: string;
   /** Why there are no losses; absent where there are. */
   withoutLosses?: string;
-  rule?: Pick<LabelRule, 'name' | 'note'>;
+  rule?: Pick<LabelRule, 'name' | 'note'> & { isFile: boolean };
   /** Sequences of the file of `labels` that are none of the rows. */
   unmatched: Unmatched[];
   /** Each row as its turn comes. Computes in the calling thread. */
@@ -119,7 +119,7 @@ export async function* openInspection(
     model: modelDir,
     ...(adapter !== undefined && { adapter }),
     ...(withoutLosses !== undefined && { withoutLosses }),
-    ...(rule && { rule: { name: rule.name, note: rule.note } }),
+    ...(rule && { rule: { name: rule.name, note: rule.note, isFile } }),
     unmatched,
     async *read() {
       for (const row of rows) {
