@@ -53,7 +53,9 @@ program
     'Shows rows as the model receives them: every token, whether it is trained or why not, and with the weights at hand ' +
       'what each trained token costs, what would have been said instead and how the loss adds up.',
   )
-  .usage('FILE [--row N ...] [--split SPLIT] [--adapter DIR] [--labels RULE] [--json] [--set key=value ...]')
+  .usage(
+    'FILE [--row N ...] [--split SPLIT] [--adapter DIR] [--labels RULE] [--json] [--html FILE] [--set key=value ...]',
+  )
   .argument('[file]', 'the config: YAML, or TypeScript through defineConfig')
   .option('--row <n...>', 'rows by number, from 0, or all; without it the first 20')
   .addOption(
@@ -65,6 +67,7 @@ program
     'another label rule beside ours: all, notImage, notPadding, or a .json file of your collator',
   )
   .option('--json', 'one JSON document on stdout')
+  .option('--html <file>', 'one page that opens offline, with the pictures')
   .option('--set <key=value...>', 'change words of the config: --set image.maxPixels=200704')
   .helpOption('-h, --help', 'Show this help.')
   .addHelpText(
@@ -76,6 +79,7 @@ Examples:
   lorikeet inspect vqa.yaml --split validation --adapter runs/first
   lorikeet inspect vqa.yaml --labels all            # what labels = input_ids.clone() trains
   lorikeet inspect vqa.yaml --row all --json > rows.json
+  lorikeet inspect vqa.yaml --html rows.html
 `,
   )
   .action(async (file: string | undefined, options) => {

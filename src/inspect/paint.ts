@@ -3,8 +3,8 @@
 export interface Paint {
   /** A token that is not trained. */
   masked(text: string): string;
-  /** A token that is trained; the loss is null where it is not known. */
-  trained(text: string, loss: number | null): string;
+  /** A token that is trained; the loss is null where it is not known. Every other one is underlined: see where each ends. */
+  trained(text: string, loss: number | null, underlined: boolean): string;
   strong(text: string): string;
   quiet(text: string): string;
   /** What the colours mean, where there are some. */
@@ -26,7 +26,8 @@ const sgr = (codes: string) => (text: string) => `\x1b[${codes}m${text}\x1b[0m`;
 
 const coloured: Paint = {
   masked: sgr('2'),
-  trained: (text, loss) => sgr(loss === null ? '1' : `1;38;5;16;48;5;${colourOf(loss)}`)(text),
+  trained: (text, loss, underlined) =>
+    sgr(`1${underlined ? ';4' : ''}${loss === null ? '' : `;38;5;16;48;5;${colourOf(loss)}`}`)(text),
   strong: sgr('1'),
   quiet: sgr('2'),
   legend: `Loss  ${heat.map(([from, colour]) => sgr(`38;5;16;48;5;${colour}`)(` ${from}+ `)).join('')}  trained; what is dim is not\n`,

@@ -28,10 +28,10 @@ export function auditSentence({ rule, labelTokens, loss, byReason }: RowWouldBe)
     .filter((kind) => kind !== 'answer' && kind !== 'end' && (byReason[kind]?.share ?? 0) > 0)
     .sort((a, b) => byReason[b]!.share! - byReason[a]!.share!);
   const share = most ? `; ${parties[most]} ${percent(byReason[most]!.share!)} of the loss` : '';
-  const mean = loss === null ? '' : `, which would be ${loss.toFixed(4)}`;
+  const mean = loss === null ? '' : ` That loss would be ${loss.toFixed(4)}.`;
   return (
     `Under ${JSON.stringify(rule)}, ${count(labelTokens, 'token is', 'tokens are')} trained; ` +
-    `${number(answer)} of them ${answer === 1 ? 'is' : 'are'} the answer and its end${share}${mean}.`
+    `${number(answer)} of them ${answer === 1 ? 'is' : 'are'} the answer and its end${share}.${mean}`
   );
 }
 

@@ -47,6 +47,7 @@ function imageLine({ file, width, height, grid, tokens }: InspectedImage): strin
 function flow(tokens: readonly InspectedToken[], images: readonly InspectedImage[], paint: Paint): string {
   let text = '';
   let image = 0;
+  let trained = 0;
   tokens.forEach((token, t) => {
     if (!token.label && token.reason === 'image') {
       const before = tokens[t - 1];
@@ -55,7 +56,8 @@ function flow(tokens: readonly InspectedToken[], images: readonly InspectedImage
       return;
     }
     const shown = visible(token.text);
-    if (shown !== '') text += token.label ? paint.trained(shown, token.loss) : paint.masked(shown);
+    if (shown !== '')
+      text += token.label ? paint.trained(shown, token.loss, trained++ % 2 === 1) : paint.masked(shown);
     if (token.text.includes('\n')) text += '\n'.repeat(token.text.split('\n').length - 1);
   });
   return text;
