@@ -14,7 +14,7 @@ export interface Screen {
 
 /** The row's header, its conversation, its label tokens and its arithmetic; ends with a line break. */
 export function showRow(row: InspectedRow, { paint, columns }: Screen): string {
-  if ('refused' in row) return `${paint.strong(`Row ${row.row}`)}  cannot be used\n${row.refused}\n`;
+  if ('refused' in row) return `${paint.strong(`Row ${row.row}`)}  cannot be used\n${visible(row.refused)}\n`;
   const lines = [
     headLine(row, paint),
     ...row.images.map(imageLine),
@@ -63,7 +63,8 @@ function flow(tokens: readonly InspectedToken[], images: readonly InspectedImage
   return text;
 }
 
-const imageCell = ({ grid, tokens }: InspectedImage) => `<image ${grid[0]}x${grid[1]} = ${tokens} tokens>`;
+const imageCell = ({ grid, tokens }: InspectedImage) =>
+  `<image ${grid[0]}x${grid[1]} = ${count(tokens, 'token')}>`;
 
 type Placed = LabelToken & { at: number };
 
