@@ -1,7 +1,7 @@
 import type { DataCheck } from '../../check/data-check.ts';
+import { count, percent } from '../../words.ts';
 import type { Finding } from '../findings.ts';
 import type { RunStory } from '../run-story.ts';
-import { count, percent } from '../words.ts';
 
 /** Below this share of its rows or pictures, a fault of the data moves no figure that anybody would read. */
 const worthTelling = 0.01;
