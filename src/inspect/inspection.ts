@@ -88,7 +88,7 @@ export async function* openInspection(
   const encoder = await createEncoder({ modelDir, image, maxLength: data.maxLength });
   const { imageTokenId, vision, text } = await loadModelConfig(modelDir);
   const { rule, found, unmatched } = isFile
-    ? yield* openDump(path.resolve(labels), {
+    ? yield* openDump(labels, {
         dataset,
         encoder,
         split,
