@@ -31,8 +31,11 @@ export async function inspectCommand(
   const config = await loadConfig(words.file, { set: words.set });
   const sinks = createSinks(options);
   const counter = createCounter(process.stderr);
+  const stop = new AbortController();
+  // A reader that goes away (`| head`) wants no more rows; a page is still wanted.
+  if (options.html === undefined) process.stdout.once('error', () => stop.abort());
   try {
-    const inspection = await open(config, asked(words.rows, options), counter);
+    const inspection = await open(config, { ...asked(words.rows, options), signal: stop.signal }, counter);
     tell(inspection, words.rows);
     const refused = await show(inspection, sinks, counter).finally(() => inspection.close());
     return refused > 0 && config.config.data.onBadRow === 'stop' ? 1 : 0;

@@ -165,6 +165,23 @@ describe('lorikeet inspect on a terminal', () => {
   });
 });
 
+describe('a reader that goes away', () => {
+  it('ends the rows', async () => {
+    const rows = Array.from({ length: 4000 }, (_, i) => tinyRows[i % 5]);
+    const file = configOf(tinyRun({ rows }));
+    const child = spawn(process.execPath, [main, 'inspect', file, '--row', 'all', '--json']);
+    let stderr = '';
+    child.stderr.on('data', (data) => {
+      stderr += data;
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(code).toBe(0);
+    // Left alone it goes on for a good while and says so every ten seconds.
+    expect(stderr.split('inspecting rows').length).toBeLessThan(3);
+  });
+});
+
 describe('lorikeet inspect --html', () => {
   it('writes one page that opens offline, beside the JSON where both are asked for', async () => {
     const rows = [{ ...tinyRows[0], question: '</span><script>alert(1)</script>' }];
