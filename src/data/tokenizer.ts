@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { LorikeetError } from '../errors.ts';
+import { remember } from './remember.ts';
 import { type ChatTemplate, compileTemplate } from './template.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
 
@@ -43,9 +44,10 @@ function buildTokenizer(files: TokenizerFiles): ChatTokenizer {
   const { special, plain } = sortAddedTokens(files);
   const text = textTokenizer(files, plain);
   const spellings = new Map([...special].map(([token, id]) => [id, token]));
+  const encode = remember((value) => encodeText(text, value, spellings));
   return {
     folder: files.folder,
-    encodeText: (value) => encodeText(text, value, spellings),
+    encodeText: (value) => encode(value).slice(),
     splitSpecial: splitterOf(special),
     specialId: (token) => special.get(token) ?? missingToken(files, token),
     specialTokens: special,

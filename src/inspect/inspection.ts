@@ -8,10 +8,10 @@ import { holdsWeights } from '../formats/checkpoint-folder.ts';
 import { loadModelConfig } from '../models/qwen2-vl/config.ts';
 import { compileStep } from '../train/compile.ts';
 import type { CompiledModelStep } from '../train/compiled-step.ts';
-import { createEncoder } from '../train/encoder.ts';
+import { createEncoder, encoderSettings } from '../train/encoder.ts';
 import type { CheckEvent, Split } from '../train/events.ts';
 import { adapterFolder } from './adapter-folder.ts';
-import { checkRule, createRule, isRuleName, type LabelRule, paddingOf } from './label-rules.ts';
+import { checkRule, createRule, isRuleName, type LabelRule } from './label-rules.ts';
 import { openDump, type Unmatched } from './open-dump.ts';
 import { type RowReading, readRow } from './read-row.ts';
 import type { InspectedRow } from './row.ts';
@@ -81,32 +81,22 @@ export async function* openInspection(
   const loaded = 'decisions' in config ? config : resolveConfig(config);
   const { split = 'train', labels } = options;
   if (labels !== undefined) checkRule(labels);
-  const { model: modelDir, data, image } = loaded.config;
+  const { model, data } = loaded.config;
   const dataset = await openSplit(loaded.config, split);
   const isFile = labels !== undefined && !isRuleName(labels);
   const candidates = chooseRows(dataset, options.rows ?? (isFile ? 'all' : undefined));
-  const encoder = await createEncoder({ modelDir, image, maxLength: data.maxLength });
-  const { imageTokenId, vision, text } = await loadModelConfig(modelDir);
+  const encoder = await createEncoder(encoderSettings(loaded.config));
   const { rule, found, unmatched } = isFile
-    ? yield* openDump(labels, {
-        dataset,
-        encoder,
-        split,
-        rows: candidates,
-        vocabularySize: text.vocabSize,
-      })
-    : {
-        rule: labels && createRule(labels, { imageTokenId, padding: paddingOf(encoder.tokenizer) }),
-        unmatched: [],
-      };
+    ? yield* openDump(labels, { dataset, encoder, split, rows: candidates })
+    : { rule: labels && createRule(labels, encoder), unmatched: [] };
   const rows = options.rows === undefined && found ? found : candidates;
   const { adapter, step, withoutLosses } = await openModel(loaded.config, options.adapter);
+  const { vision } = await loadModelConfig(model);
   const reading: RowReading = {
     dataset,
     encoder,
     step,
     rule: rule || undefined,
-    imageTokenId,
     mergeSize: vision.spatialMergeSize,
     folder: data.images ?? path.dirname(dataset.file),
     pictureSide: options.pictureSide,
@@ -116,7 +106,7 @@ export async function* openInspection(
     file: dataset.file,
     rows,
     totalRows: dataset.length,
-    model: modelDir,
+    model,
     ...(adapter !== undefined && { adapter }),
     ...(withoutLosses !== undefined && { withoutLosses }),
     ...(rule && { rule: { name: rule.name, note: rule.note, isFile } }),

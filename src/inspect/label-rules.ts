@@ -2,6 +2,7 @@
 import type { Encoded } from '../data/example.ts';
 import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
+import type { Encoder } from '../train/encoder.ts';
 
 /** Which tokens of a row a rule trains. */
 export interface RowLabels {
@@ -25,23 +26,21 @@ export type RuleName = (typeof ruleNames)[number];
 
 export const isRuleName = (name: string): name is RuleName => (ruleNames as readonly string[]).includes(name);
 
-export interface RuleTokens {
-  imageTokenId: number;
-  /** The tokenizer's padding token, where it names one. */
-  padding?: { id: number; text: string };
-}
-
-/** The token that a collator fills batches with. */
+/** The token that a collator fills batches with, where the tokenizer names one. */
 export function paddingOf({
   padToken,
   specialTokens,
-}: Pick<ChatTokenizer, 'padToken' | 'specialTokens'>): RuleTokens['padding'] {
+}: Pick<ChatTokenizer, 'padToken' | 'specialTokens'>): { id: number; text: string } | undefined {
   const id = padToken === undefined ? undefined : specialTokens.get(padToken);
   return padToken === undefined || id === undefined ? undefined : { id, text: padToken };
 }
 
 /** The rules that need no file. */
-export function createRule(name: RuleName, { imageTokenId, padding }: RuleTokens): LabelRule {
+export function createRule(
+  name: RuleName,
+  { imageTokenId, tokenizer }: Pick<Encoder, 'imageTokenId' | 'tokenizer'>,
+): LabelRule {
+  const padding = paddingOf(tokenizer);
   if (name === 'all') return byId(name, 'labels = input_ids.clone()', () => true);
   if (name === 'notImage') {
     const note =

@@ -14,7 +14,6 @@ export interface DumpContext {
   split: Split;
   /** The rows that its sequences may be. */
   rows: readonly number[];
-  vocabularySize: number;
 }
 
 export interface OpenedDump {
@@ -36,18 +35,20 @@ const interval = 500;
 
 export async function* openDump(
   file: string,
-  { dataset, encoder, split, rows, vocabularySize }: DumpContext,
+  { dataset, encoder, split, rows }: DumpContext,
 ): AsyncGenerator<CheckEvent, OpenedDump> {
-  const { tokenizer } = encoder;
+  const { tokenizer, vocabulary: vocabularySize } = encoder;
   const sequences = await readDump(file, { vocabularySize, paddingId: paddingOf(tokenizer)?.id });
   const encoded: { row: number; ids: Int32Array }[] = [];
-  let speakAt = performance.now() + interval;
+  const begun = performance.now();
+  let speakAt = begun + interval;
   for (const [done, row] of rows.entries()) {
     const ids = await idsOf(row, dataset, encoder);
     if (ids) encoded.push({ row, ids });
     if (performance.now() < speakAt) continue;
     speakAt = performance.now() + interval;
-    yield { type: 'check', split, rows: done + 1, totalRows: rows.length };
+    const secondsLeft = ((performance.now() - begun) / 1000 / (done + 1)) * (rows.length - done - 1);
+    yield { type: 'check', split, rows: done + 1, totalRows: rows.length, secondsLeft };
   }
   const { byRow, unmatched } = matchRows(sequences, encoded);
   return {

@@ -21,7 +21,6 @@ export interface RowReading {
   /** None where the model has no weights. */
   step?: Model;
   rule?: LabelRule;
-  imageTokenId: number;
   mergeSize: number;
   /** Where the data's pictures are. */
   folder: string;
@@ -45,14 +44,14 @@ async function seeRow(example: Example, sample: Sample, reading: RowReading): Pr
   const { encoded } = sample;
   const { encoder, step, rule } = reading;
   const losses = step && (await explainLabels(sample, step));
-  const tokens = readTokens(sample, losses, { ...reading, tokenizer: encoder.tokenizer });
+  const tokens = readTokens(sample, losses, { ...encoder, mergeSize: reading.mergeSize });
   const labels = rule?.labelsOf(encoded);
   const under = labels && step && (await lossesUnder(labels, sample, tokens, step));
   const seen = rule && labels ? audit(tokens, labels, under, rule.name) : { tokens, wouldBe: null };
   const { type, group } = example;
   return {
     row: encoded.row,
-    images: await readImages(encoded, reading),
+    images: await readImages(encoded, { ...reading, decode: encoder.decode }),
     tokens: seen.tokens,
     ...sumsOf(seen.tokens),
     ...(type !== undefined && { type }),

@@ -20,8 +20,9 @@ import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
-import type { FinishEvent, StartEvent } from './events.ts';
+import type { FinishEvent, StartEvent, TrainEvent } from './events.ts';
 import type { RowScore } from './row-scores.ts';
+import { openScalarLog } from './tensorboard.ts';
 
 /** What stands in a run folder. Nothing else in it is ever touched. */
 export const runFiles = {
@@ -118,8 +119,8 @@ export function readRunRecord(folder: string): RunRecord | undefined {
 /** A run folder that is being written. Every file in it is whole at every moment. */
 export interface RunFolder {
   path: string;
-  /** Appends a line to `metrics.jsonl`; `durable` waits until the disk has it. */
-  appendMetrics(line: object, durable: boolean): Promise<void>;
+  /** Appends a line to `metrics.jsonl`, and its scalars for TensorBoard; `durable` waits until the disk has the line. */
+  appendMetrics(event: TrainEvent, durable: boolean): Promise<void>;
   /** Replaces the adapter in `adapter/` or `best/`; `write` is handed an empty folder. */
   replaceAdapter(which: 'last' | 'best', write: (folder: string) => Promise<void> | void): Promise<void>;
   /** Replaces the rows of `scores/start.jsonl` or `scores/last.jsonl`. */
@@ -143,15 +144,19 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
     current = { ...current, ...changes };
     await writeRecord(path, current);
   };
-  const metrics = await written(path, async () => {
+  const { metrics, scalars } = await written(path, async () => {
     makeFolder(path);
     removeRun(path);
     await writeRecord(path, current);
-    return openSync(metricsFile, 'a');
+    return { metrics: openSync(metricsFile, 'a'), scalars: openScalarLog(join(path, runFiles.tensorboard)) };
   });
   return {
     path,
-    appendMetrics: (line, durable) => written(metricsFile, () => appendLine(metrics, line, durable)),
+    appendMetrics: (event, durable) =>
+      written(metricsFile, () => {
+        appendLine(metrics, event, durable);
+        scalars.add(event);
+      }),
     replaceAdapter: (which, write) =>
       replaceFiles(join(path, runFiles[which]), write, async (names) => {
         const files = new Set([
@@ -175,7 +180,10 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
     },
     update,
     addSkipped: (row) => update({ skipped: [...(current.skipped ?? []), row] }),
-    close: () => closeSync(metrics),
+    close: () => {
+      closeSync(metrics);
+      scalars.close();
+    },
   };
 }
 

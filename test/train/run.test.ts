@@ -45,6 +45,7 @@ describe('a run', () => {
     expect(readdirSync(join(folder, 'run')).sort()).toEqual([
       'adapter',
       'best',
+      'events.out.tfevents.lorikeet',
       'metrics.jsonl',
       'run.json',
       'scores',
