@@ -64,7 +64,7 @@ function labelLine(label: LabelToken & { at: number }, known: boolean): Html {
 }
 
 function likeliest({ text, id, probability }: LabelToken['top'][number]): Html {
-  return html`<span>${text === '' ? `(${id})` : shownText(text)} ${shownProbability(probability)}</span> `;
+  return html`<span><bdi>${text === '' ? `(${id})` : shownText(text)}</bdi> ${shownProbability(probability)}</span> `;
 }
 
 function arithmetic({ arithmetic: spelled, answer, labelTokens }: SeenRow): Html | false {
