@@ -122,6 +122,7 @@ describe('links', () => {
     'docs/config.md',
     'docs/data.md',
     'docs/training.md',
+    'docs/inspect.md',
     'docs/LOG.md',
   ])('of %s lead to files that are there', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link);

@@ -1,5 +1,5 @@
 import type { TokenKind } from '../data/example.ts';
-import { count, number, percent } from '../numbers.ts';
+import { count, number, percent } from '../words.ts';
 import type { Chance, DataCheck, SplitCheck } from './data-check.ts';
 
 /** What the check found, a line for each thing a person would ask: its name in 12 columns, then a sentence. */

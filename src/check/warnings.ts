@@ -1,5 +1,5 @@
-import { count, number } from '../numbers.ts';
 import type { DataSummary } from '../train/events.ts';
+import { count, number } from '../words.ts';
 import type { DataCheck, SharedData, SplitCheck } from './data-check.ts';
 
 /** What a person should act on, each with its remedy, in the order of their weight. */

@@ -3,11 +3,11 @@ import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { isBadRow } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import { type CheckedEvent, check } from '../train/check.ts';
+import { shortPath } from '../words.ts';
 import { configWords } from './config-words.ts';
 import { dataLines, table } from './data-lines.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
-import { shortPath } from './words.ts';
 
 export interface CheckCommandOptions {
   set?: string[];

@@ -1,5 +1,5 @@
 import type { DataSummary } from '../train/events.ts';
-import { shortPath } from './words.ts';
+import { shortPath } from '../words.ts';
 
 /** A line of a table: what it is about, and a sentence. */
 export type Line = readonly [name: string, text: string];

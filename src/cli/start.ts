@@ -1,7 +1,7 @@
 import { describeCheck } from '../check/describe.ts';
 import type { StartEvent } from '../train/events.ts';
+import { count, number, shortPath } from '../words.ts';
 import { dataLines, table } from './data-lines.ts';
-import { count, number, shortPath } from './words.ts';
 
 /** What a run is about to do, a line for each thing a person would ask. */
 export function describeStart(event: StartEvent): string {

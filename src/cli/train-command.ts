@@ -1,10 +1,10 @@
 import { loadConfig } from '../config/load.ts';
 import { readRunRecord } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
+import { shortPath } from '../words.ts';
 import { configWords } from './config-words.ts';
 import { createProgress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
-import { shortPath } from './words.ts';
 
 export interface TrainCommandOptions {
   set?: string[];
