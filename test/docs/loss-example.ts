@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isLabel, type TokenKind, tokenKinds } from '../../src/data/example.ts';
 import { crossEntropy } from '../../src/loss.ts';
+import { type ScoredRow, scoresOf } from '../../src/train/score.ts';
 import { said } from './numbers.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -54,6 +55,29 @@ export const ends = losses.slice(answers.length);
 export const lossAt = (text: string) => losses[labels.findIndex((t) => sentence.texts[t] === text)];
 export const arithmetic = said`Loss = (${losses.map(two).join(' + ')}) / ${row.count}`;
 export const quotient = said`${two(sum(losses))} / ${row.count} = ${two(row.loss)}`;
+
+/** Label tokens as an evaluation sees them: what it reports of them is what the document says. */
+export interface Scored {
+  loss: number;
+  hit?: boolean;
+  top?: number;
+  kind?: 'answer' | 'end';
+}
+export const evaluated = (...rows: Scored[][]) => scoresOf(rows.map(scoredRow));
+
+function scoredRow(tokens: Scored[], row: number): ScoredRow {
+  return {
+    split: 'validation',
+    row,
+    images: [],
+    ids: Int32Array.from(tokens, () => 0),
+    positions: Int32Array.from(tokens, (_, n) => n + 1),
+    kinds: Uint8Array.from(tokens, ({ kind = 'answer' }) => tokenKinds.indexOf(kind)),
+    losses: Float32Array.from(tokens, ({ loss }) => loss),
+    hits: Uint8Array.from(tokens, ({ hit = false }) => Number(hit)),
+    top: Float32Array.from(tokens, ({ top = 0 }) => top),
+  };
+}
 
 export const side = 448;
 export const vocabulary = { '2B': 151_936, '7B': 152_064 };

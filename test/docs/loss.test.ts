@@ -15,6 +15,7 @@ import {
   code,
   count,
   ends,
+  evaluated,
   examples,
   frequency,
   isTrained,
@@ -124,6 +125,9 @@ function theMean(): string[] {
   const shorts = short.map(lossOf);
   const costly = lossAt(' visible') + lossAt(' pol');
   const one = [losses[0], ...ends];
+  const long = rowOf(losses, answers.length);
+  const sentences = evaluated(long);
+  const words = evaluated(rowOf(one, count(word, 'answer')));
   return [
     said`${arithmetic} = ${quotient}`,
     said`exp(-${two(sum(losses))}) = ${losses.reduce((p, loss) => p * Math.exp(-loss), 1).toFixed(5)} is the probability`,
@@ -134,7 +138,7 @@ function theMean(): string[] {
     tableRow(
       'mean over tokens',
       said`(${two(sum(losses))} + ${two(sum(shorts))}) / ${row.count + short.length}`,
-      said`${two(mean([...losses, ...shorts]))}`,
+      said`${two(evaluated(long, rowOf(shorts, count(word, 'answer'))).loss)}`,
     ),
     tableRow(
       "mean of the rows' means",
@@ -144,16 +148,21 @@ function theMean(): string[] {
     said`weighs ${two(row.count / short.length)} times as much as one of the long row`,
     tableRow(
       said`"${sentence.answer}"`,
-      quotient,
-      said`${two(sum(answers))} / ${answers.length} = ${two(mean(answers))}`,
+      said`${two(sum(losses))} / ${sentences.tokens} = ${two(sentences.loss)}`,
+      said`${two(sum(answers))} / ${answers.length} = ${two(sentences.answerLoss!)}`,
     ),
     tableRow(
       said`"Yes", at the same ${probabilities[0]}`,
-      said`${two(sum(one))} / ${one.length} = ${two(mean(one))}`,
-      said`${two(one[0])} / ${count(word, 'answer')} = ${two(one[0] / count(word, 'answer'))}`,
+      said`${two(sum(one))} / ${words.tokens} = ${two(words.loss)}`,
+      said`${two(one[0])} / ${count(word, 'answer')} = ${two(words.answerLoss!)}`,
     ),
     said`one token is divided by ${one.length}.`,
   ];
+}
+
+/** A row whose last tokens are the turn's end. */
+function rowOf(values: readonly number[], answerTokens: number) {
+  return values.map((loss, n) => ({ loss, kind: n < answerTokens ? ('answer' as const) : ('end' as const) }));
 }
 
 function toHoldAgainst(): string[] {
@@ -202,17 +211,20 @@ function lossAndAccuracy(): string[] {
   const width = 0.1;
   const tokens = sum(bins.map(({ top }) => top.length));
   const distance = ({ top, hits }: (typeof bins)[number]) => Math.abs(mean(top) - hits / top.length);
-  const error = sum(bins.map((bin) => bin.top.length * distance(bin))) / tokens;
+  const { calibrationError } = evaluated(
+    bins.flatMap(({ top, hits }) => top.map((p, n) => ({ loss: 0, top: p, hit: n < hits }))),
+  );
   const deserved = 0.9;
   return [
-    ...cases.map(({ name, right, other }) =>
-      tableRow(
+    ...cases.map(({ name, right, other = 1 - right }) => {
+      const { loss, tokenAccuracy } = evaluated([{ loss: lossOf(right), hit: right > other }]);
+      return tableRow(
         name,
-        other === undefined ? said`${right}` : said`${right}, the other ${other}`,
-        said`${percent(right > (other ?? 1 - right) ? 1 : 0)}`,
-        said`${two(lossOf(right))}`,
-      ),
-    ),
+        right > other ? said`${right}` : said`${right}, the other ${other}`,
+        said`${percent(tokenAccuracy)}`,
+        said`${two(loss)}`,
+      );
+    }),
     said`held likeliest with ${deserved}, are ${percent(deserved)} right?`,
     said`into ${Math.round(1 / width)} bins by the probability`,
     said`With ${tokens} tokens:`,
@@ -225,7 +237,7 @@ function lossAndAccuracy(): string[] {
         said`${two(distance(bin))}`,
       ),
     ),
-    said`(${bins.map((bin) => said`${bin.top.length} x ${two(distance(bin))}`).join(' + ')}) / ${tokens} = ${two(error)}`,
+    said`(${bins.map((bin) => said`${bin.top.length} x ${two(distance(bin))}`).join(' + ')}) / ${tokens} = ${two(calibrationError)}`,
     said`whoever says \`yes\` with ${frequency.yes} in the example above is right in ${percent(frequency.yes)}`,
   ];
 }
