@@ -22,6 +22,8 @@ export interface ChatTokenizer {
   decode(ids: Iterable<number>, options?: { skipSpecial?: boolean }): string;
   /** The token that ends a turn, as the tokenizer's config names it. */
   readonly eosToken: string | undefined;
+  /** The token that fills batches, as the tokenizer's config names it. */
+  readonly padToken: string | undefined;
   /** Greatest id + 1. A checkpoint's embedding may have more rows. */
   readonly vocabularySize: number;
   readonly template: ChatTemplate;
@@ -49,6 +51,7 @@ function buildTokenizer(files: TokenizerFiles): ChatTokenizer {
     specialTokens: special,
     decode: (ids, options = {}) => decode(text, ids, spellings, options.skipSpecial ?? false),
     eosToken: files.namedTokens.get('eos_token'),
+    padToken: files.namedTokens.get('pad_token'),
     vocabularySize: vocabularySize(text, special),
     template: compileTemplate(
       files.template.source,
