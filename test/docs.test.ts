@@ -118,7 +118,10 @@ describe('examples/inspect.ts', () => {
 
   it('says in a line what is wrong', async () => {
     const failure = await run(join(tinyRun(), 'config.yaml'), '99').catch((error) => error);
-    expect(failure).toMatchObject({ code: 1, stderr: expect.stringMatching(/^data: .*99.*\n.*$/) });
+    expect(failure).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^config: .*rows from 0 to 4 expected, got 99.*\n$/),
+    });
   });
 });
 
