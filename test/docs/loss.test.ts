@@ -274,8 +274,8 @@ function trainingAgainstValidation(): string[] {
   ];
   return [
     said`validation stands at ${validation} and the training sample at ${training}: a gap of ${two(validation - training)}.`,
-    said`From ${narrow.map(two).join(' to ')} it lies above the report's threshold of ${threshold} as a whole`,
-    said`from ${wide.map(two).join(' to ')} it does not`,
+    said`the whole interval lies above one threshold, ${threshold}, as from ${narrow.map(two).join(' to ')} does`,
+    said`From ${wide.map(two).join(' to ')} is no such evidence`,
   ];
 }
 
