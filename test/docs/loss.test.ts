@@ -7,7 +7,12 @@ import { tokenKinds } from '../../src/data/example.ts';
 import { tokenTexts } from '../../src/data/token-texts.ts';
 import { crossEntropy } from '../../src/loss.ts';
 import { createProcessor, loadProcessor } from '../../src/models/qwen2-vl/processor.ts';
+import { calibrationOf } from '../../src/report/calibration.ts';
+import { gapThreshold } from '../../src/report/findings/overfitting.ts';
+import { findingsOf } from '../../src/report/findings.ts';
 import { exampleOf, hasReal, realFolder, tokenizerOf } from '../data/conversations.ts';
+import { storyOf } from '../report/made-up-curves.ts';
+import { rowScore } from '../report/row-scores.ts';
 import {
   answers,
   arithmetic,
@@ -41,6 +46,16 @@ import {
   word,
 } from './loss-example.ts';
 import { flowing, looseNumbers, missingClaims, said, tableRow } from './numbers.ts';
+
+/** Label tokens by the probability of the likeliest token. */
+const bins = [
+  { from: 0.5, top: [0.52, 0.58], hits: 1 },
+  { from: 0.7, top: [0.72, 0.76, 0.77], hits: 2 },
+  { from: 0.9, top: [0.91, 0.94, 0.96, 0.97, 0.97], hits: 4 },
+];
+const calibrated = bins.flatMap(({ top, hits }) => top.map((p, n) => ({ loss: 0, top: p, hit: n < hits })));
+const scored = { validation: 1.02, training: 0.71 };
+const intervals = { narrow: [0.22, 0.4], wide: [0.05, 0.57] };
 
 const claims: Record<string, string[]> = {
   '': [
@@ -203,17 +218,10 @@ function lossAndAccuracy(): string[] {
     { name: 'narrowly wrong', right: 0.45, other: 0.55 },
     { name: 'surely wrong', right: 0.2, other: 0.8 },
   ];
-  const bins = [
-    { from: 0.5, top: [0.52, 0.58], hits: 1 },
-    { from: 0.7, top: [0.72, 0.76, 0.77], hits: 2 },
-    { from: 0.9, top: [0.91, 0.94, 0.96, 0.97, 0.97], hits: 4 },
-  ];
   const width = 0.1;
   const tokens = sum(bins.map(({ top }) => top.length));
   const distance = ({ top, hits }: (typeof bins)[number]) => Math.abs(mean(top) - hits / top.length);
-  const { calibrationError } = evaluated(
-    bins.flatMap(({ top, hits }) => top.map((p, n) => ({ loss: 0, top: p, hit: n < hits }))),
-  );
+  const { calibrationError } = evaluated(calibrated);
   const deserved = 0.9;
   return [
     ...cases.map(({ name, right, other = 1 - right }) => {
@@ -266,15 +274,11 @@ function otherTools(): string[] {
 }
 
 function trainingAgainstValidation(): string[] {
-  const [validation, training] = [1.02, 0.71];
-  const threshold = 0.2;
-  const [narrow, wide] = [
-    [0.22, 0.4],
-    [0.05, 0.57],
-  ];
+  const { validation, training } = scored;
+  const { narrow, wide } = intervals;
   return [
     said`validation stands at ${validation} and the training sample at ${training}: a gap of ${two(validation - training)}.`,
-    said`the whole interval lies above one threshold, ${threshold}, as from ${narrow.map(two).join(' to ')} does`,
+    said`the whole interval lies above one threshold, ${gapThreshold}, as from ${narrow.map(two).join(' to ')} does`,
     said`From ${wide.map(two).join(' to ')} is no such evidence`,
   ];
 }
@@ -309,6 +313,32 @@ describe('docs/loss.md', () => {
         expect(looseNumbers(changed, claims[section], names), around).not.toEqual([]);
       }
     }
+  });
+});
+
+describe('what the document says of a report', () => {
+  it.each([
+    ['overfitting where the whole interval lies above the threshold', intervals.narrow, ['overfitting']],
+    ['nothing where it does not', intervals.wide, []],
+  ])('is what the report says: %s', (_, [low, high], kinds) => {
+    const { validation, training } = scored;
+    const gap = { value: validation - training, low, high };
+    const story = storyOf({ train: () => training, validation: () => validation });
+    const evaluations = story.evaluations.map((point) => ({ ...point, gap }));
+    const found = findingsOf({ ...story, evaluations }).map(({ kind }) => kind);
+    expect(found.filter((kind) => kind === 'overfitting')).toEqual(kinds);
+  });
+
+  it('has the calibration error of the evaluation', () => {
+    const row = rowScore(
+      0,
+      calibrated.map(({ loss, hit, top }) => ['answer', loss, hit, top]),
+    );
+    const filled = calibrationOf([row])!.bins.filter(({ tokens }) => tokens > 0);
+    expect(calibrationOf([row])!.error).toBeCloseTo(evaluated(calibrated).calibrationError, 6);
+    expect(filled.map(({ from, tokens }) => [from, tokens])).toEqual(
+      bins.map(({ from, top }) => [from, top.length]),
+    );
   });
 });
 
