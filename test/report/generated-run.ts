@@ -1,7 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { stream } from '../../src/random.ts';
 import type { BaselineEvent, EvaluateEvent, FinishEvent, Scores, StepEvent } from '../../src/train/events.ts';
@@ -228,11 +226,4 @@ export function writeRun(folder: string, { record, events, start, last }: Genera
 
 export function lines(values: readonly object[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
-}
-
-/** A folder that is gone when the test is over. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lorikeet-report-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
