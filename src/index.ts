@@ -5,16 +5,23 @@ export type { Config, ConfigInput } from './config/schema.ts';
 export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
 export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
 export type {
+  BaseFacts,
+  BaselineEvent,
   CheckEvent,
   DataSummary,
   Decision,
   EstimateEvent,
   EvaluateEvent,
+  Evaluation,
   FinishEvent,
+  Interval,
   NoticeEvent,
+  Scores,
+  ScoringEvent,
   SkipEvent,
   StartEvent,
   StepEvent,
   TrainEvent,
 } from './train/events.ts';
+export type { RowScore, TokenScore } from './train/row-scores.ts';
 export { type TrainOptions, train } from './train/train.ts';
