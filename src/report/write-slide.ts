@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { rasterize } from '../data/image/render.ts';
 import { reportFiles } from '../train/report-files.ts';
 import { checkReportFile, writeReportFile } from './report-output.ts';
 import type { RunStory } from './run-story.ts';
@@ -19,6 +18,8 @@ export async function writeSlide(
   folder = join(story.folder, reportFiles.slide),
 ): Promise<string[]> {
   const { svg, markdown } = slideOf(story);
+  // Loaded where it is needed, so that reading a run loads nothing native.
+  const { rasterize } = await import('../data/image/render.ts');
   const files: [string, string | Uint8Array][] = [
     [join(folder, 'slide.svg'), svg],
     [join(folder, 'slide.png'), await rasterize(svg, slideWidth)],

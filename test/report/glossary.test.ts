@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { crossEntropy } from '../../src/loss.ts';
 import { figureWords, lossAndAccuracy } from '../../src/report/glossary.ts';
@@ -14,5 +15,12 @@ describe('the words', () => {
 
   it('on guessing know ln V', () => {
     expect(figureWords.uniform).toContain(`${Math.log(151_936).toFixed(2)} for 151,936 words`);
+  });
+
+  it('stand in docs/report.md as they are shown', () => {
+    const text = readFileSync(new URL('../../docs/report.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
+    expect(text).toContain(lossAndAccuracy.short);
+    expect(text).toContain(lossAndAccuracy.same);
+    expect(text).toContain(lossAndAccuracy.wrong.split(': a lot')[0]);
   });
 });
