@@ -43,7 +43,7 @@ describe('the methods paragraph', () => {
       'weight decay 0.01 except on biases and norms. The learning rate was $10^{-4}$ at its highest, falling linearly to 0, without warm-up.',
       'Gradients were clipped to a global norm of 1.',
       'Training took 60 optimizer steps of up to 16 rows, 3 epochs; rows were shuffled anew for each epoch (seed 42).',
-      'The training data were 320 rows with 160 images (1,920 of 92,800 tokens were labels), the validation data 24 rows',
+      'The training data were 320 rows about 160 pictures (1,920 of 92,800 tokens were labels), the validation data 24 rows',
       'No validation picture was found in the training data',
       'At step 60 the model had a loss of 0.577 (base: 2.000)',
       'an exact match of 31.5 % (base: 1.8 %) on the validation data.',
@@ -158,6 +158,22 @@ describe('the methods paragraph', () => {
     );
     expect(markdown).toBe('No optimizer step was done: there are no methods to report.\n');
     expect(bibtex).toBe('');
+  });
+
+  it('of 0.1.0, which kept less, takes what its config says, unless an adapter brought its own', () => {
+    const { check: _c, base: _b, method: _m, lora: _l, ...record } = run.record;
+    const events = run.events.filter(({ type }) => type !== 'baseline');
+    const of = (config: object) => {
+      const resolved = { ...record.config!.resolved, ...config };
+      return methodsOf(read({ record: { ...record, config: { given: {}, resolved } }, events })).markdown;
+    };
+    const lora = { rank: 8, alpha: 16, dropout: 0.1, targetModules: ['q_proj'], rslora: false };
+    expect(of({ lora })).toContain(
+      'of rank 8, alpha 16, scale $\\alpha / r$ = 2 and dropout 0.1 were trained',
+    );
+    expect(of({ lora, adapter: '/earlier' })).not.toContain('of rank');
+    expect(of({ lora })).toContain('320 rows with 160 images');
+    expect(of({ lora })).toContain('were scored without dropout at 6 steps;');
   });
 
   it('leaves out what a record does not hold', () => {

@@ -16,23 +16,46 @@ export function isQwen2vl({ record }: RunStory): boolean {
   return record?.base?.modelType === 'qwen2_vl';
 }
 
-/** As the run settled them, or as PEFT wrote them down. */
-export function loraOf({ record, adapterConfig }: RunStory): (LoraConfig & { scale: number }) | undefined {
+/** As the run settled them, as its config has them, or as PEFT wrote them down. */
+export function loraOf(story: RunStory): (LoraConfig & { scale: number }) | undefined {
+  const { record, adapterConfig } = story;
   if (record?.lora) return record.lora;
-  const rank = adapterConfig?.r;
-  const alpha = adapterConfig?.lora_alpha;
+  return record ? configuredLora(story) : peftLora(adapterConfig);
+}
+
+/** What 0.1.0 kept: an adapter that was gone on from may have brought other settings. */
+function configuredLora(story: RunStory): (LoraConfig & { scale: number }) | undefined {
+  const { lora, adapter } = configOf(story);
+  if (story.record?.method === 'full' || adapter !== undefined || !lora?.targetModules) return undefined;
+  const { rank, alpha, dropout = 0, rslora = false, targetModules } = lora;
+  if (rank === undefined || alpha === undefined) return undefined;
+  return { rank, alpha, dropout, rslora, targetModules, scale: scaleOf(rank, alpha, rslora) };
+}
+
+function peftLora(config: RunStory['adapterConfig']): (LoraConfig & { scale: number }) | undefined {
+  const rank = config?.r;
+  const alpha = config?.lora_alpha;
   if (typeof rank !== 'number' || typeof alpha !== 'number' || !(rank > 0)) return undefined;
-  const rslora = adapterConfig?.use_rslora === true;
-  const targets = adapterConfig?.target_modules;
-  const dropout = adapterConfig?.lora_dropout;
+  const rslora = config?.use_rslora === true;
+  const targets = config?.target_modules;
+  const dropout = config?.lora_dropout;
   return {
     rank,
     alpha,
     rslora,
     dropout: typeof dropout === 'number' ? dropout : 0,
     targetModules: Array.isArray(targets) ? targets.map(String) : String(targets ?? ''),
-    scale: alpha / (rslora ? Math.sqrt(rank) : rank),
+    scale: scaleOf(rank, alpha, rslora),
   };
+}
+
+function scaleOf(rank: number, alpha: number, rslora: boolean): number {
+  return alpha / (rslora ? Math.sqrt(rank) : rank);
+}
+
+/** Told apart by content; unknown where no check looked. */
+export function distinctPictures({ record }: RunStory, split: 'train' | 'validation'): number | undefined {
+  return record?.check?.splits.find((one) => one.split === split)?.images.distinct;
 }
 
 /** `step` done of `of` planned; `epoch` that the last step was in. */

@@ -4,6 +4,7 @@ import { configOf } from '../curves.ts';
 import type { RunStory } from '../run-story.ts';
 import {
   bestOf,
+  distinctPictures,
   finalOf,
   isQwen2vl,
   loraOf,
@@ -111,8 +112,14 @@ const course: Sentence = (story) => {
 const data: Sentence = (story) => {
   const { train, validation } = story.record?.data ?? {};
   if (!train) return undefined;
-  const words = (split: typeof train) =>
-    `${count(split.rows, 'row')} with ${count(split.images, 'image')} (${number(split.labelTokens)} of ` +
+  const pictures = (split: typeof train, name: 'train' | 'validation') => {
+    const distinct = distinctPictures(story, name);
+    return distinct === undefined
+      ? `with ${count(split.images, 'image')}`
+      : `about ${count(distinct, 'picture')}`;
+  };
+  const words = (split: typeof train, name: 'train' | 'validation') =>
+    `${count(split.rows, 'row')} ${pictures(split, name)} (${number(split.labelTokens)} of ` +
     `${count(split.tokens, 'token')} were labels${split.skipped > 0 ? `; ${count(split.skipped, 'row')} could not be used and were left out` : ''})`;
   const { maxPixels } = configOf(story).image ?? {};
   const resized =
@@ -121,7 +128,7 @@ const data: Sentence = (story) => {
     train.cutRows > 0
       ? ` ${count(train.cutRows, 'training row')} lost the end of the text to the length limit.`
       : '';
-  return say`The training data were ${words(train)}${validation ? `, the validation data ${words(validation)}` : '; there were no validation data'}.${cut}${resized}`;
+  return say`The training data were ${words(train, 'train')}${validation ? `, the validation data ${words(validation, 'validation')}` : '; there were no validation data'}.${cut}${resized}`;
 };
 
 const shared: Sentence = ({ record }) => {
@@ -138,7 +145,7 @@ const evaluation: Sentence = (story) => {
   const { evaluations, baseline } = story;
   if (evaluations.length === 0) return undefined;
   const when = baseline ? 'before the first step and ' : '';
-  return say`The validation rows were scored without dropout ${when}at ${count(evaluations.length, 'later step')}; the loss is the mean over all their label tokens. Token accuracy is the share of label tokens that were the likeliest token given the tokens before them; exact match is the share of assistant turns of which this holds for every content token and for the token that ends the turn.`;
+  return say`The validation rows were scored without dropout ${when}at ${count(evaluations.length, baseline ? 'later step' : 'step')}; the loss is the mean over all their label tokens. Token accuracy is the share of label tokens that were the likeliest token given the tokens before them; exact match is the share of assistant turns of which this holds for every content token and for the token that ends the turn.`;
 };
 
 const figures: Sentence = (story) => {

@@ -1,6 +1,14 @@
 /** What a slide says, in words and numbers; each from the run's files, none where they do not hold it. */
 import { count, figure, number, percent } from '../../words.ts';
-import { bestOf, finalOf, loraOf, modelName, progressOf, rowsPerStep } from '../methods/known-run.ts';
+import {
+  bestOf,
+  distinctPictures,
+  finalOf,
+  loraOf,
+  modelName,
+  progressOf,
+  rowsPerStep,
+} from '../methods/known-run.ts';
 import type { RunStory } from '../run-story.ts';
 
 export interface SlideFigure {
@@ -44,6 +52,7 @@ function subtitleOf(story: RunStory): string {
   const lora = loraOf(story);
   const { step, of } = progressOf(story);
   const rows = rowsPerStep(story);
+  const pictures = distinctPictures(story, 'train');
   const what = lora
     ? `LoRA, rank ${lora.rank}, alpha ${lora.alpha}${lora.rslora ? ', rank-stabilised' : ''}`
     : record?.method === 'full'
@@ -55,7 +64,7 @@ function subtitleOf(story: RunStory): string {
     what,
     record?.trained && `${count(record.trained.parameters, 'parameter')} trained`,
     step > 0 && `${done}${rows === undefined ? '' : ` of ${count(rows, 'row')}`}`,
-    record?.data && count(record.data.train.images, 'training picture'),
+    pictures !== undefined && count(pictures, 'training picture'),
   ]
     .filter((part) => typeof part === 'string')
     .join('  ·  ');
