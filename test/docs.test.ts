@@ -123,6 +123,7 @@ describe('links', () => {
     'docs/data.md',
     'docs/report.md',
     'docs/training.md',
+    'docs/inspect.md',
     'docs/LOG.md',
   ])('of %s lead to files that are there', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link);

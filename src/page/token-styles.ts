@@ -9,7 +9,7 @@ export const tokenStyles = `
 .strip [tabindex]:hover,.strip [tabindex]:focus-visible{outline:2px solid var(--accent);outline-offset:1px}
 .strip i{font-style:normal}
 .s{background:radial-gradient(circle at center,currentColor 0 .07em,transparent .1em);opacity:.45}
-.n::before{content:'↵';opacity:.45}
+i.n::before{content:'↵';opacity:.45}
 .strip>:last-child .n:last-child{display:inline-block;width:1ch;height:1lh;overflow:hidden;vertical-align:bottom}
 .tab::before{content:'→';opacity:.45}
 .part::before{content:'◌';opacity:.45}
