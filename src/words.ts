@@ -1,19 +1,8 @@
-/** Numbers and paths as people read them. */
+/** Numbers, times and paths as people read them. */
 import { relative } from 'node:path';
+import { number } from '../numbers.ts';
 
-const grouped = new Intl.NumberFormat('en-US');
-
-export function count(value: number, singular: string, plural = `${singular}s`): string {
-  return `${grouped.format(value)} ${value === 1 ? singular : plural}`;
-}
-
-export function number(value: number): string {
-  return grouped.format(value);
-}
-
-export function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
+export { count, number, percent } from '../numbers.ts';
 
 /** A loss, a gap, a norm: three digits behind the point where those say something. */
 export function figure(value: number): string {
@@ -39,7 +28,7 @@ export function rate(value: number): string {
 }
 
 export function tokensPerSecond(value: number): string {
-  return `${grouped.format(Number(value.toPrecision(3)))} tokens/s`;
+  return `${number(Number(value.toPrecision(3)))} tokens/s`;
 }
 
 /** Seen from the working directory, where that is shorter. */
