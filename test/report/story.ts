@@ -159,10 +159,11 @@ export function scoredRows(
     const random = stream(seed, 'row', row, step);
     const { type, question, answer, ease } = kinds[row % kinds.length];
     const score = (text: string, kind: TokenScore['kind'], expected: number): TokenScore => {
-      const loss = -Math.log(1 - random.uniform() * 0.999) * expected;
-      const probability = Math.exp(-loss);
-      const hit = probability > 0.5 || random.uniform() < probability;
-      return { text, kind, loss, hit, top: hit ? probability : Math.max(probability, 1 - probability) * 0.9 };
+      // A token that was the likeliest cost -ln of its probability; another had at most what that one left.
+      const top = Math.exp(-expected * -Math.log(1 - 0.999 * random.uniform()) * 0.6);
+      const hit = random.uniform() < top ** 0.9;
+      const probability = hit ? top : Math.min(top, 1 - top) * (0.05 + 0.9 * random.uniform());
+      return { text, kind, loss: -Math.log(probability), hit, top };
     };
     const level = validationLoss(share, false) * ease;
     return {

@@ -49,7 +49,7 @@ export function linePlot(plot: LinePlot): string {
   const strip = plot.strip && { ...area, top: area.bottom + 30, bottom: area.bottom + 30 + stripHeight };
   const lowest = strip ?? area;
   const notes = curves
-    .flatMap((curve) => smoothingNote(curve, plot.x.label) ?? [])
+    .flatMap((curve) => smoothingNote(curve) ?? [])
     .flatMap((note) => wrapText(note, 12, width - 2 * margin));
   const body = html`${zoneLadder(zones, y, area, width - margin - zonesWidth(zones))}
 ${yAxis(plot.y, y, area)}
