@@ -1,8 +1,19 @@
 /** Numbers and paths as people read them. */
 import { relative } from 'node:path';
-import { number } from './numbers.ts';
 
-export { count, number, percent } from './numbers.ts';
+const grouped = new Intl.NumberFormat('en-US');
+
+export function count(value: number, singular: string, plural = `${singular}s`): string {
+  return `${grouped.format(value)} ${value === 1 ? singular : plural}`;
+}
+
+export function number(value: number): string {
+  return grouped.format(value);
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
 
 /** A loss, a gap, a norm: three digits behind the point where those say something. */
 export function figure(value: number): string {
