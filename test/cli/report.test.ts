@@ -45,14 +45,19 @@ describe('lorikeet report', () => {
     const folder = written();
     const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').split('\n');
     writeFileSync(join(folder, 'metrics.jsonl'), lines.slice(0, 40).join('\n').slice(0, -9));
-    const check = { ...generatedRun().record.check!, splits: [] };
-    const record = { ...generatedRun().record, status: 'running', name: '\u001b[2J', check };
-    writeFileSync(join(folder, 'run.json'), JSON.stringify(record));
+    const { record } = generatedRun();
+    const same = { pictures: 5, rows: 10, pairs: [] };
+    const check = { ...record.check!, shared: { ...record.check!.shared!, same } };
+    const failed = { ...record, status: 'failed', error: 'disk full \u001b[2J', check };
+    writeFileSync(join(folder, 'run.json'), JSON.stringify(failed));
     const { code, stdout } = await report(folder);
     expect(code).toBe(0);
-    expect(stdout).toContain('running when last written');
+    expect(stdout).toContain('35 steps and 3 evaluations read, failed');
     expect(stdout).toContain(
-      '\nMissing\n- metrics.jsonl: the last line is cut off: left out.\n- The run was still going',
+      '\n* Validation asks about pictures that were trained on\n  5 validation pictures',
+    );
+    expect(stdout).toContain(
+      '\nMissing\n- metrics.jsonl: the last line is cut off: left out.\n- The run failed at step 35',
     );
     expect(stdout).not.toContain('\u001b');
   });
