@@ -10,13 +10,14 @@ export function summarySection(story: RunStory): Section {
   const { name, status } = story;
   return {
     id: 'summary',
+    title: name,
     html: String(html`<section id="summary">
 <p class="kicker">Run report<span class="status ${status}">${statusNames[status]}</span></p>
 <h1 class="data">${name}</h1>
 <p class="lead">${whatHappened(story)}</p>
 ${story.record?.error && html`<pre class="card error data">${story.record.error.slice(0, mostErrorText)}</pre>`}
 ${tiles(story)}
-${settings(story)}
+<div class="two">${settings(story)}</div>
 </section>`),
   };
 }

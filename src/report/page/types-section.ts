@@ -24,8 +24,7 @@ export function typesSection(story: RunStory): Section | undefined {
     'types',
     'Loss by question type',
     html`<p>Types with few rows say little: their figures move with every row.</p>`,
-    plotFigures([typesPlot(story)], 'wide'),
-    html`<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">type</th><th scope="col" class="n">rows</th><th scope="col" class="n">label tokens</th><th scope="col" class="n">answer loss</th><th scope="col" class="n">loss</th><th scope="col" class="n">exact match</th></tr></thead><tbody>${rows}</tbody></table></div>`,
+    html`<div class="beside">${plotFigures([typesPlot(story)])}<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">type</th><th scope="col" class="n">rows</th><th scope="col" class="n">label tokens</th><th scope="col" class="n">answer loss</th><th scope="col" class="n">loss</th><th scope="col" class="n">exact match</th></tr></thead><tbody>${rows}</tbody></table></div></div>`,
     left > 0 && html`<p class="quiet">and ${number(left)} more types</p>`,
   );
 }
