@@ -2,6 +2,7 @@ import { shownProbability } from '../../page/heat.ts';
 import { type Content, type Html, html } from '../../page/html.ts';
 import type { Scores } from '../../train/events.ts';
 import { count, duration, figure, number, rate } from '../../words.ts';
+import { lossAndAccuracy } from '../glossary.ts';
 import type { RunStory } from '../run-story.ts';
 import { facts, type Section } from './section.ts';
 
@@ -82,7 +83,7 @@ function tiles(story: RunStory): Content {
       html`<div class="tile"><dt>${name}</dt><dd><b>${shown(value)}</b><small>${note}</small></dd></div>`,
     ];
   });
-  return html`<dl class="tiles">${shown}</dl><p class="quiet"><small>Validation rows at step ${number(end.step)}. The natural logarithm; every mean weighs label tokens.</small></p>`;
+  return html`<dl class="tiles">${shown}</dl><p class="quiet"><small>Validation rows at step ${number(end.step)}. The natural logarithm; every mean weighs label tokens. ${lossAndAccuracy.short}</small></p>`;
 }
 
 function settings(story: RunStory): Html {
