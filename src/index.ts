@@ -5,6 +5,27 @@ export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
+export {
+  type Inspection,
+  type InspectOptions,
+  inspect,
+  openInspection,
+} from './inspect/inspection.ts';
+export type { Unmatched } from './inspect/open-dump.ts';
+export type {
+  InspectedImage,
+  InspectedRow,
+  InspectedToken,
+  LabelToken,
+  MaskedToken,
+  MaskReason,
+  ReasonTally,
+  RefusedRow,
+  RowWouldBe,
+  SeenRow,
+  TokenWouldBe,
+  TopToken,
+} from './inspect/row.ts';
 export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
 export { type CheckedEvent, type CheckOptions, check } from './train/check.ts';
 export type {

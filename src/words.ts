@@ -1,14 +1,25 @@
-/** Numbers, times and paths as people read them. */
+/** Numbers and paths as people read them. */
 import { relative } from 'node:path';
-import { number } from './numbers.ts';
 
-export { count, number, percent } from './numbers.ts';
+const grouped = new Intl.NumberFormat('en-US');
+
+export function count(value: number, singular: string, plural = `${singular}s`): string {
+  return `${grouped.format(value)} ${value === 1 ? singular : plural}`;
+}
+
+export function number(value: number): string {
+  return grouped.format(value);
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
 
 /** A loss, a gap, a norm: three digits behind the point where those say something. */
 export function figure(value: number): string {
   const size = Math.abs(value);
   if (size >= 1e6 || (size < 0.01 && size > 0)) return value.toExponential(2);
-  return size >= 1000 ? number(Math.round(value)) : value.toFixed(3);
+  return size >= 1000 ? grouped.format(Math.round(value)) : value.toFixed(3);
 }
 
 /** Two units at most: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
@@ -28,7 +39,7 @@ export function rate(value: number): string {
 }
 
 export function tokensPerSecond(value: number): string {
-  return `${number(Number(value.toPrecision(3)))} tokens/s`;
+  return `${grouped.format(Number(value.toPrecision(3)))} tokens/s`;
 }
 
 /** Seen from the working directory, where that is shorter. */

@@ -1,5 +1,5 @@
 import type { TokenKind } from '../data/example.ts';
-import { count, number, percent } from '../numbers.ts';
+import { count, number, percent } from '../words.ts';
 import type { Chance, DataCheck, SplitCheck } from './data-check.ts';
 
 /** What the check found, a line for each thing a person would ask: its name in 12 columns, then a sentence. */
@@ -49,7 +49,7 @@ function tokensLine({ tokens, labelShare }: SplitCheck): string {
   const total = sum(tokens);
   const labels = tokens.answer + tokens.end;
   return (
-    `${number(total)} in training; trained on are ${number(labels)}, ${percent(labelShare)}: ` +
+    `${number(total)} in training, ${number(labels)} of them trained on (${percent(labelShare)}): ` +
     `${number(tokens.answer)} of answers, ${number(tokens.end)} that end them`
   );
 }
@@ -68,10 +68,14 @@ function maskedLine({ tokens }: SplitCheck): string {
 }
 
 function longestLine(train: SplitCheck, validation: SplitCheck | undefined): string {
-  const rows = train.longest.slice(0, 3).map(({ row, tokens }) => `${number(tokens)} (row ${row})`);
+  const [first, ...others] = train.longest.slice(0, 3);
+  const rows = [
+    `${count(first.tokens, 'token')} in row ${first.row}`,
+    ...others.map(({ row, tokens }) => `${number(tokens)} in row ${row}`),
+  ];
   const held = validation?.longest[0];
-  const beside = held ? `; in validation ${number(held.tokens)} (row ${held.row})` : '';
-  return `${rows.join(', ')} tokens${beside}`;
+  const beside = held ? `; in validation ${number(held.tokens)} in row ${held.row}` : '';
+  return `${rows.join(', ')}${beside}`;
 }
 
 const sizesShown = 3;
@@ -107,7 +111,7 @@ function questionsLine({
 }: SplitCheck): string | undefined {
   if (images.distinct === 0) return undefined;
   if (least === most) return `${number(most)} on every picture`;
-  return `${mean.toFixed(1)} on a picture: ${number(least)} to ${number(most)}, half of them ${number(median)} or fewer`;
+  return `${mean.toFixed(1)} on a picture on average, ${number(least)} to ${number(most)}, median ${number(median)}`;
 }
 
 function answersLine({ answers }: SplitCheck): string {

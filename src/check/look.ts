@@ -130,19 +130,31 @@ function ones(bits: number): number {
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
+/** Values in a row of a small copy. */
+const rowLength = copySide * 3;
+
 /** A change of brightness up to this many levels is taken off before two copies are compared. */
 const brightness = 16;
 
-/** Root mean square of the difference of two small copies, in levels, their difference in brightness taken off. */
-export function difference(a: Uint8Array, b: Uint8Array): number {
+/**
+ * Root mean square of the difference of two small copies, in levels, their difference in brightness taken off. Infinite
+ * where it is above `most`, which mostly shows after a few rows.
+ */
+export function difference(a: Uint8Array, b: Uint8Array, most = Number.POSITIVE_INFINITY): number {
+  const mostSquares = most ** 2 * a.length;
   let sum = 0;
   let squares = 0;
-  for (let i = 0; i < a.length; i++) {
-    const d = a[i] - b[i];
-    sum += d;
-    squares += d * d;
+  for (let row = 0; row < a.length; row += rowLength) {
+    for (let i = row; i < row + rowLength; i++) {
+      const d = a[i] - b[i];
+      sum += d;
+      squares += d * d;
+    }
+    // No brightness leaves less of these rows than their own mean does.
+    if (squares - (sum * sum) / (row + rowLength) > mostSquares) return Number.POSITIVE_INFINITY;
   }
   const mean = sum / a.length;
   const offset = Math.max(-brightness, Math.min(brightness, mean));
-  return Math.sqrt(squares / a.length - 2 * offset * mean + offset * offset);
+  const rms = Math.sqrt(Math.max(0, squares / a.length - 2 * offset * mean + offset ** 2));
+  return rms <= most ? rms : Number.POSITIVE_INFINITY;
 }

@@ -17,8 +17,8 @@ const bands = 4;
 const bandSize = 2 ** 16;
 const flips = flipsUpToTwo();
 
-/** Looks compared for one question; flat pictures, which all hash alike, would make it quadratic otherwise. */
-const mostCandidates = 5000;
+/** Entries read for one question, the nearest bands first; flat pictures, which all hash alike, would make it quadratic. */
+const mostEntries = 2000;
 
 /** Finds, among looks that were added, one that looks the same. */
 export class NearIndex<T> {
@@ -39,14 +39,14 @@ export class NearIndex<T> {
     });
   }
 
-  /** The most alike within the bounds, of the 5,000 candidates whose bands are nearest. */
+  /** The most alike within the bounds. */
   find(look: Look): T | undefined {
     let best: T | undefined;
     let least = mostLevels;
     for (const at of this.#candidates(bandsOf(look))) {
       const { item, look: other } = this.#items[at];
       if (distance(look.bits, other.bits) > mostBits) continue;
-      const levels = difference(look.copy, other.copy);
+      const levels = difference(look.copy, other.copy, least);
       if (levels > least) continue;
       least = levels;
       best = item;
@@ -56,14 +56,16 @@ export class NearIndex<T> {
 
   #candidates(numbers: number[]): number[] {
     const found: number[] = [];
+    let left = mostEntries;
     this.#questions++;
     for (const flip of flips) {
       for (let band = 0; band < bands; band++) {
         const before = this.#before[band];
         for (let at = this.#last[band * bandSize + (numbers[band] ^ flip)]; at >= 0; at = before[at]) {
+          if (left-- === 0) return found;
           if (this.#seen[at] === this.#questions) continue;
           this.#seen[at] = this.#questions;
-          if (found.push(at) === mostCandidates) return found;
+          found.push(at);
         }
       }
     }

@@ -22,6 +22,8 @@ export interface Progress {
   show(event: TrainEvent): void;
   /** A line of its own, above the progress line where there is one. */
   line(text: string): void;
+  /** Takes the progress line away where there is one. */
+  clear(): void;
   /** Leaves the cursor on a fresh line. */
   end(): void;
 }
@@ -107,11 +109,11 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
         return line(finishLine(event, output));
     }
   };
-  return { show, line, end };
+  return { show, line, clear, end };
 }
 
-function checkLine({ split, rows, totalRows }: CheckEvent): string {
-  return `checking ${split} rows  ${number(rows)}/${number(totalRows)}`;
+function checkLine({ split, rows, totalRows, secondsLeft }: CheckEvent): string {
+  return `checking ${split} rows  ${number(rows)}/${number(totalRows)}  ${duration(secondsLeft)} left`;
 }
 
 function stepLine(event: StepEvent, totalSteps: number): string {

@@ -64,6 +64,8 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),
     nextLogits: (sample) => step.nextLogits(sample),
+    explain: (sample, positions) => step.explain(sample, positions),
+    lossesAt: (sample, positions) => step.lossesAt(sample, positions),
     close: () => step.close(),
     device: 'cpu',
     threads,
