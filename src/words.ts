@@ -19,7 +19,7 @@ export function percent(share: number): string {
 export function figure(value: number): string {
   const size = Math.abs(value);
   if (size >= 1e6 || (size < 0.01 && size > 0)) return value.toExponential(2);
-  return size >= 1000 ? number(Math.round(value)) : value.toFixed(3);
+  return size >= 1000 ? grouped.format(Math.round(value)) : value.toFixed(3);
 }
 
 /** Two units at most: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */

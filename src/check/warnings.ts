@@ -37,14 +37,15 @@ function sharedPictures({ same, near, groups }: SharedData, { images, rows }: Sp
   }
   if (same.pictures > 0) {
     texts.push(
-      `${of(same.pictures, images.distinct)} validation pictures also stand in training, with ${of(same.rows, rows)} ` +
+      `${of(same.pictures, images.distinct)} validation pictures also ${same.pictures === 1 ? 'stands' : 'stand'} in training, with ${of(same.rows, rows)} ` +
         'rows: their score tells of new questions, not of new pictures. Split by picture, or by group where there is one.',
     );
   }
   if (near.pictures > 0) {
     const [pair] = near.pairs;
+    const look = near.pictures === 1 ? 'looks' : 'look';
     texts.push(
-      `${of(near.pictures, images.distinct)} validation pictures look the same as a training picture ` +
+      `${of(near.pictures, images.distinct)} validation pictures ${look} the same as a training picture ` +
         `(${pair.validation} as ${pair.train}): look at the pairs, and put each on one side of the split.`,
     );
   }
@@ -52,8 +53,12 @@ function sharedPictures({ same, near, groups }: SharedData, { images, rows }: Sp
 }
 
 function cutRows({ cutRows: cut, rows }: DataSummary, split: string): string {
+  const lose =
+    cut === 1
+      ? 'is longer than data.maxLength and loses its'
+      : 'are longer than data.maxLength and lose their';
   return (
-    `${number(cut)} of ${number(rows)} ${split} rows are longer than data.maxLength and lose their end; an answer that is cut ` +
-    'does not teach where to stop. Raise data.maxLength, or lower image.maxPixels.'
+    `${number(cut)} of ${number(rows)} ${split} rows ${lose} end; an answer that is cut does not teach where to stop. ` +
+    'Raise data.maxLength, or lower image.maxPixels.'
   );
 }

@@ -1,4 +1,5 @@
 /** Runs as a folder might tell them, from a seed: noisy curves, scored rows, with and without overfitting. */
+import { type Config, configSchema } from '../../src/config/schema.ts';
 import { type Stream, stream } from '../../src/random.ts';
 import type { EvaluationPoint, RunStory, StepPoint } from '../../src/report/run-story.ts';
 import type { Scores } from '../../src/train/events.ts';
@@ -202,6 +203,7 @@ export function makeRecord(steps: number, finish?: RunRecord['finish']): RunReco
     versions: { lorikeet: '0.1.0', node: '22.11.0', onnxruntime: '1.30.0' },
     platform: { os: 'linux', arch: 'x64', cpu: 'AMD EPYC 7763', cores: 16 },
     seed: 42,
+    config: { given: {}, resolved: makeConfig() },
     model: '/data/models/Qwen2-VL-2B-Instruct',
     output: '/data/runs/kvasir-first',
     device: 'cpu',
@@ -241,6 +243,15 @@ export function makeRecord(steps: number, finish?: RunRecord['finish']): RunReco
       },
     ],
   };
+}
+
+function makeConfig(): Config {
+  return configSchema.parse({
+    model: '/data/models/Qwen2-VL-2B-Instruct',
+    data: { train: '/data/kvasir/train.jsonl', validation: '/data/kvasir/val.jsonl' },
+    train: { learningRate: 1e-4, warmupRatio: 0.05 },
+    output: '/data/runs/kvasir-first',
+  });
 }
 
 export function makeCheck(): NonNullable<RunRecord['check']> {

@@ -18,7 +18,7 @@ import {
 import { checkSection, decisionsSection, filterScript, missingSections } from './record-sections.ts';
 import { reportStyles } from './report-styles.ts';
 import { heatSection, worstSection } from './row-sections.ts';
-import type { NamedPlot, Section } from './section.ts';
+import { contentsSection, type NamedPlot, type Section } from './section.ts';
 import { summarySection } from './summary-section.ts';
 import { timeSection } from './time-section.ts';
 import { typesSection } from './types-section.ts';
@@ -44,8 +44,12 @@ export function renderReport(story: RunStory, { live }: { live?: LiveParts } = {
 
 /** The parts of the page in their order. What the run has nothing to say about is left out. */
 export function reportSections(story: RunStory): Section[] {
+  const parts = partsOf(story);
+  return [summarySection(story), contentsSection(parts), ...parts];
+}
+
+function partsOf(story: RunStory): Section[] {
   return [
-    summarySection(story),
     ...missingSections(story),
     findingsSection(story),
     curveSection(story),

@@ -18,6 +18,10 @@ export const reportStyles = `${plotShapes}${themed((theme, root) => plotRules(th
 .facts>div{display:grid;grid-template-columns:11em minmax(0,1fr);gap:0 16px;padding:7px 0;border-bottom:1px solid var(--rule)}
 .facts dt{color:var(--quiet)}
 .facts dd{margin:0}
+.two .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));column-gap:48px}
+.two .facts>div{grid-template-columns:8em minmax(0,1fr)}
+#contents{margin-top:36px}
+#contents nav{display:flex;flex-wrap:wrap;gap:6px 22px;font-size:14.5px}
 .facts .note{color:var(--warning)}
 .facts .note dt{color:inherit}
 .cards{list-style:none;padding:0;margin:20px 0 0}
@@ -31,7 +35,7 @@ export const reportStyles = `${plotShapes}${themed((theme, root) => plotRules(th
 .plots svg{display:block;width:100%;height:auto;min-width:460px}
 .plots.wide svg{min-width:640px}
 .beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:12px 40px;align-items:start}
-.beside .plots{margin:8px 0}
+.beside .plots{margin:8px 0;grid-template-columns:1fr}
 caption{text-align:left;color:var(--quiet);font-size:13.5px;padding-bottom:4px}
 .bands td,.bands th{padding-top:4px;padding-bottom:4px}
 .row{display:grid;grid-template-columns:132px minmax(0,1fr);gap:20px;align-items:start;break-inside:avoid}
@@ -44,5 +48,5 @@ caption{text-align:left;color:var(--quiet);font-size:13.5px;padding-bottom:4px}
 .decisions td{min-width:9em}
 .filter{font:15px var(--sans);width:min(24em,100%);padding:8px 12px;color:var(--ink);background:var(--card);border:1px solid var(--rule);border-radius:8px;margin-top:12px}
 @media (max-width:640px){.row{grid-template-columns:84px minmax(0,1fr);gap:14px}.shot{width:84px}.facts>div{grid-template-columns:1fr}.lead{font-size:17px}.row .strip{grid-column:1/-1}}
-@media print{details::details-content{content-visibility:visible}.plots.pair{grid-template-columns:1fr 1fr}.filter{display:none}}
+@media print{#contents{display:none}details::details-content{content-visibility:visible}.plots.pair{grid-template-columns:1fr 1fr}.filter{display:none}}
 `;

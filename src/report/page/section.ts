@@ -4,6 +4,7 @@ import { inlinePlot } from '../../page/plot/frame.ts';
 /** A part of the page: `html` is one element with this id, a child of `main`. */
 export interface Section {
   id: string;
+  title: string;
   html: string;
 }
 
@@ -14,7 +15,13 @@ export interface NamedPlot {
 }
 
 export function section(id: string, title: string, ...body: Content[]): Section {
-  return { id, html: String(html`<section id="${id}"><h2>${title}</h2>${body}</section>`) };
+  return { id, title, html: String(html`<section id="${id}"><h2>${title}</h2>${body}</section>`) };
+}
+
+export function contentsSection(sections: readonly Section[]): Section {
+  const links = sections.map(({ id, title }) => html`<a href="#${id}">${title}</a>`);
+  const nav = html`<section id="contents"><nav aria-label="Contents">${links}</nav></section>`;
+  return { id: 'contents', title: 'Contents', html: String(nav) };
 }
 
 /** Plots side by side where there is room; `wide` ones have a row of their own. */

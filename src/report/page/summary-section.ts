@@ -2,6 +2,7 @@ import { shownProbability } from '../../page/heat.ts';
 import { type Content, type Html, html } from '../../page/html.ts';
 import type { Scores } from '../../train/events.ts';
 import { count, duration, figure, number, rate } from '../../words.ts';
+import { lossAndAccuracy } from '../glossary.ts';
 import type { RunStory } from '../run-story.ts';
 import { facts, type Section } from './section.ts';
 
@@ -10,13 +11,14 @@ export function summarySection(story: RunStory): Section {
   const { name, status } = story;
   return {
     id: 'summary',
+    title: name,
     html: String(html`<section id="summary">
 <p class="kicker">Run report<span class="status ${status}">${statusNames[status]}</span></p>
 <h1 class="data">${name}</h1>
 <p class="lead">${whatHappened(story)}</p>
 ${story.record?.error && html`<pre class="card error data">${story.record.error.slice(0, mostErrorText)}</pre>`}
 ${tiles(story)}
-${settings(story)}
+<div class="two">${settings(story)}</div>
 </section>`),
   };
 }
@@ -81,7 +83,7 @@ function tiles(story: RunStory): Content {
       html`<div class="tile"><dt>${name}</dt><dd><b>${shown(value)}</b><small>${note}</small></dd></div>`,
     ];
   });
-  return html`<dl class="tiles">${shown}</dl><p class="quiet"><small>Validation rows at step ${number(end.step)}. The natural logarithm; every mean weighs label tokens.</small></p>`;
+  return html`<dl class="tiles">${shown}</dl><p class="quiet"><small>Validation rows at step ${number(end.step)}. The natural logarithm; every mean weighs label tokens. ${lossAndAccuracy.short}</small></p>`;
 }
 
 function settings(story: RunStory): Html {

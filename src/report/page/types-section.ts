@@ -2,6 +2,7 @@ import { shownProbability } from '../../page/heat.ts';
 import { html } from '../../page/html.ts';
 import { shownLoss } from '../../page/tokens.ts';
 import { number } from '../../words.ts';
+import { lossAndAccuracy } from '../glossary.ts';
 import { lossByType } from '../row-figures.ts';
 import type { RunStory } from '../run-story.ts';
 import { heldOut, typesPlot } from './plots.ts';
@@ -23,9 +24,8 @@ export function typesSection(story: RunStory): Section | undefined {
   return section(
     'types',
     'Loss by question type',
-    html`<p>Types with few rows say little: their figures move with every row.</p>`,
-    plotFigures([typesPlot(story)], 'wide'),
-    html`<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">type</th><th scope="col" class="n">rows</th><th scope="col" class="n">label tokens</th><th scope="col" class="n">answer loss</th><th scope="col" class="n">loss</th><th scope="col" class="n">exact match</th></tr></thead><tbody>${rows}</tbody></table></div>`,
+    html`<p>Types with few rows say little: their figures move with every row. ${lossAndAccuracy.short}</p>`,
+    html`<div class="beside">${plotFigures([typesPlot(story)])}<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">type</th><th scope="col" class="n">rows</th><th scope="col" class="n">label tokens</th><th scope="col" class="n">answer loss</th><th scope="col" class="n">loss</th><th scope="col" class="n">exact match</th></tr></thead><tbody>${rows}</tbody></table></div></div>`,
     left > 0 && html`<p class="quiet">and ${number(left)} more types</p>`,
   );
 }
