@@ -151,6 +151,7 @@ describe('links', () => {
     'CONTRIBUTING.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/report.md',
     'docs/loss.md',
     'docs/training.md',
     'docs/inspect.md',
