@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping check] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -10,6 +10,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { engineVersion } from '../src/runtime/session.ts';
 import { physicalCores } from '../src/runtime/threads.ts';
+import { benchCheck } from './check.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
 import { benchMemory, type MemoryResult } from './memory.ts';
 import { benchSpeed } from './speed.ts';
@@ -22,7 +23,7 @@ const { values, positionals } = parseArgs({
     out: { type: 'string' },
   },
 });
-const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping'];
+const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'check'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -75,7 +76,20 @@ async function mapping() {
   return result;
 }
 
-const benches = { speed, memory, mapping };
+async function check() {
+  const result = await benchCheck();
+  console.log('The check of the training rows of easy-VQA');
+  if (!result) console.log('  no ../shared/data here');
+  else {
+    const { rows, pictures, seconds, processorSeconds, peakMemory } = result;
+    console.log(`  ${rows} rows, ${pictures} pictures  ${seconds.toFixed(1)} s`);
+    console.log(`  processor time, all threads  ${processorSeconds.toFixed(1)} s`);
+    console.log(`  memory at its peak     ${peakMemory.toFixed(0)} MB`);
+  }
+  return result;
+}
+
+const benches = { speed, memory, mapping, check };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)

@@ -68,6 +68,10 @@ describe('what a check found, in lines', () => {
       { ...validation, groups: 3 },
     ];
     expect(linesOf({ splits: groups }).get('Groups')).toBe('12 in training, 3 in validation');
+    const apart = { same: none, near: none, groups: { count: 0, rows: 0, names: [] } };
+    expect(linesOf({ splits: groups, shared: apart }).get('Groups')).toBe(
+      '12 in training, 3 in validation, none in both',
+    );
   });
 
   it('say that pictures stand apart only where they do', () => {
