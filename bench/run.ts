@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping check] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping check near] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -13,6 +13,7 @@ import { physicalCores } from '../src/runtime/threads.ts';
 import { benchCheck } from './check.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
 import { benchMemory, type MemoryResult } from './memory.ts';
+import { benchNear } from './near.ts';
 import { benchSpeed } from './speed.ts';
 
 const { values, positionals } = parseArgs({
@@ -23,7 +24,7 @@ const { values, positionals } = parseArgs({
     out: { type: 'string' },
   },
 });
-const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'check'];
+const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'check', 'near'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -89,7 +90,26 @@ async function check() {
   return result;
 }
 
-const benches = { speed, memory, mapping, check };
+async function near() {
+  const results = await benchNear();
+  console.log(
+    'Near-duplicates: bits and levels that pictures saved anew differ by at most, and how many are missed',
+  );
+  for (const { name, pictures, changes, pairs } of results) {
+    console.log(`  ${name}, ${pictures} pictures`);
+    for (const [change, { bits, levels, missed }] of Object.entries(changes))
+      console.log(
+        `    ${change.padEnd(12)} ${String(bits).padStart(2)} bits  ${levels.toFixed(2)} levels  ${missed} missed`,
+      );
+    const { nearBits, found, leastLevels } = pairs;
+    console.log(
+      `    pairs with near bits ${nearBits}, taken for the same ${found}, least ${leastLevels.toFixed(2)} levels`,
+    );
+  }
+  return results;
+}
+
+const benches = { speed, memory, mapping, check, near };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)
