@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping check near] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping check near report] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -14,6 +14,7 @@ import { benchCheck } from './check.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
 import { benchMemory, type MemoryResult } from './memory.ts';
 import { benchNear } from './near.ts';
+import { benchReport } from './report.ts';
 import { benchSpeed } from './speed.ts';
 
 const { values, positionals } = parseArgs({
@@ -24,7 +25,8 @@ const { values, positionals } = parseArgs({
     out: { type: 'string' },
   },
 });
-const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'check', 'near'];
+const wanted =
+  positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'check', 'near', 'report'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -109,7 +111,15 @@ async function near() {
   return results;
 }
 
-const benches = { speed, memory, mapping, check, near };
+async function report() {
+  const result = await benchReport(rounds);
+  const { steps, validationTokens, read, write, megabytes } = result;
+  console.log(`The report of a run with ${steps} steps and ${validationTokens} validation tokens`);
+  console.log(`  read ${read.toFixed(2)} s, written ${write.toFixed(2)} s, ${megabytes.toFixed(2)} MB`);
+  return result;
+}
+
+const benches = { speed, memory, mapping, check, near, report };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)

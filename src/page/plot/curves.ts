@@ -85,7 +85,7 @@ function spreadPath(interval: NonNullable<Series['interval']>, x: Scale, y: Scal
 }
 
 /** How its smooth line came about; nothing where it has none. */
-export function smoothingNote({ name, window }: Curve, unit: string): string | undefined {
+export function smoothingNote({ name, window }: Curve): string | undefined {
   if (window === undefined) return undefined;
-  return `${name}: every ${unit} as a thin line; the thick one is the mean of the ${window} points around each (at the ends, of those there are).`;
+  return `${name}: every point as a thin line; the thick one is the mean of the ${window} points around each (at the ends, of those there are).`;
 }
