@@ -1,7 +1,7 @@
 import { scaleLinear } from 'd3-scale';
 import { type Html, html } from '../html.ts';
 import { crossLine, moment, stripCurve, type Zone, zoneLadder, zonesWidth } from './annotations.ts';
-import { type Area, type Axis, scaleOf, xAxis, xAxisHeight, yAxis } from './axes.ts';
+import { type Area, type Axis, isDrawable, scaleOf, xAxis, xAxisHeight, yAxis } from './axes.ts';
 import { type Curve, curveOf, drawMain, drawNoise, lastPoint, type Series, smoothingNote } from './curves.ts';
 import { type Caption, captionHeight, margin, plotFrame } from './frame.ts';
 import { type SideLabel, sideLabels, sideLabelsWidth } from './side-labels.ts';
@@ -70,7 +70,7 @@ type Line = NonNullable<LinePlot['lines']>[number];
 /** A line far above all curves would press them flat. */
 function comparisons({ lines = [] }: LinePlot, curves: readonly Curve[]): { near: Line[]; far: Line[] } {
   let highest = Number.NEGATIVE_INFINITY;
-  for (const value of valuesOf(curves)) if (value > highest && Number.isFinite(value)) highest = value;
+  for (const value of valuesOf(curves)) if (value > highest && isDrawable(value)) highest = value;
   const isFar = (line: Line) => line.y > 1.5 * highest;
   return { near: lines.filter((line) => !isFar(line)), far: lines.filter(isFar) };
 }

@@ -13,7 +13,7 @@ export function calibrationSection(story: RunStory): Section | undefined {
   return section(
     'calibration',
     'How far its certainty can be trusted',
-    html`<div class="beside wide-left">${plotFigures([plot])}<div>
+    html`<div class="beside">${plotFigures([plot])}<div>
 <p>${lossAndAccuracy.short}</p><p>${lossAndAccuracy.same}</p><p>${lossAndAccuracy.wrong}</p>
 <p>${figureWords.calibrationError}</p>
 ${before && html`<p>Before step 1 it was ${figure(before.error)}.</p>`}</div></div>`,

@@ -19,7 +19,7 @@ export const bands = [
   { from: 0, to: 0.5, label: 'below 0.5' },
 ];
 
-const step = { label: 'step' };
+const step = { label: 'step', whole: true };
 
 /** The evaluations with the one before step 1. */
 export function evaluationsOf({ baseline, evaluations }: RunStory): EvaluationPoint[] {
