@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping report] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -12,6 +12,7 @@ import { engineVersion } from '../src/runtime/session.ts';
 import { physicalCores } from '../src/runtime/threads.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
 import { benchMemory, type MemoryResult } from './memory.ts';
+import { benchReport } from './report.ts';
 import { benchSpeed } from './speed.ts';
 
 const { values, positionals } = parseArgs({
@@ -22,7 +23,7 @@ const { values, positionals } = parseArgs({
     out: { type: 'string' },
   },
 });
-const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping'];
+const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'report'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -75,7 +76,15 @@ async function mapping() {
   return result;
 }
 
-const benches = { speed, memory, mapping };
+async function report() {
+  const result = await benchReport(rounds);
+  const { steps, validationTokens, read, write, megabytes } = result;
+  console.log(`The report of a run with ${steps} steps and ${validationTokens} validation tokens`);
+  console.log(`  read ${read.toFixed(2)} s, written ${write.toFixed(2)} s, ${megabytes.toFixed(2)} MB`);
+  return result;
+}
+
+const benches = { speed, memory, mapping, report };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)

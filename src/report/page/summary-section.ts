@@ -1,8 +1,9 @@
 import { shownProbability } from '../../page/heat.ts';
 import { type Content, type Html, html } from '../../page/html.ts';
-import type { Scores } from '../../train/events.ts';
+import type { DataSummary, Scores } from '../../train/events.ts';
 import { count, duration, figure, number, rate } from '../../words.ts';
 import { lossAndAccuracy } from '../glossary.ts';
+import { distinctPictures } from '../methods/known-run.ts';
 import type { RunStory } from '../run-story.ts';
 import { facts, type Section } from './section.ts';
 
@@ -83,7 +84,14 @@ function tiles(story: RunStory): Content {
       html`<div class="tile"><dt>${name}</dt><dd><b>${shown(value)}</b><small>${note}</small></dd></div>`,
     ];
   });
-  return html`<dl class="tiles">${shown}</dl><p class="quiet"><small>Validation rows at step ${number(end.step)}. The natural logarithm; every mean weighs label tokens. ${lossAndAccuracy.short}</small></p>`;
+  return html`<dl class="tiles">${shown}</dl><p class="quiet"><small>${meaningOf(story, end.step)}</small></p>`;
+}
+
+/** What the figures are, as far as the files say it. */
+function meaningOf({ source }: RunStory, step: number): string {
+  if (source === 'huggingface')
+    return `At step ${number(step)}, as the Trainer logged it; which tokens it was averaged over, and how, is not recorded.`;
+  return `Validation rows at step ${number(step)}. The natural logarithm; every mean weighs label tokens. ${lossAndAccuracy.short}`;
 }
 
 function settings(story: RunStory): Html {
@@ -108,8 +116,11 @@ function settings(story: RunStory): Html {
       train?.learningRate !== undefined &&
         `${rate(train.learningRate)}${train.schedule ? `, ${train.schedule}` : ''}`,
     ],
-    ['Training data', data && dataWords(data.train)],
-    ['Validation data', data?.validation && dataWords(data.validation)],
+    ['Training data', data && dataWords(data.train, distinctPictures(story, 'train'))],
+    [
+      'Validation data',
+      data?.validation && dataWords(data.validation, distinctPictures(story, 'validation')),
+    ],
     ['Epochs', record?.epochs],
     ['Seed', record?.seed],
     ['Started', record && when(record.startedAt)],
@@ -139,18 +150,10 @@ function methodWords({ record }: RunStory): string {
   return record?.lora?.rslora ? 'rsLoRA' : 'LoRA';
 }
 
-function dataWords({
-  file,
-  rows,
-  images,
-  labelTokens,
-}: {
-  file: string;
-  rows: number;
-  images: number;
-  labelTokens: number;
-}): string {
-  return `${file}: ${count(rows, 'row')}, ${count(images, 'picture')}, ${count(labelTokens, 'label token')}`;
+/** Pictures by content where the check told them apart, else the places in rows that hold one. */
+function dataWords({ file, rows, images, labelTokens }: DataSummary, distinct: number | undefined): string {
+  const pictures = distinct === undefined ? count(images, 'image') : count(distinct, 'picture');
+  return `${file}: ${count(rows, 'row')}, ${pictures}, ${count(labelTokens, 'label token')}`;
 }
 
 function when(time: string): string {

@@ -68,8 +68,8 @@ function plot({ steps, evaluations, baseline, source }: RunStory): Content {
       from: 0,
     },
     series: [
-      { name: 'validation', color: 1, points: validation.map(({ step, loss }) => [step, loss]) },
-      { name: 'training', color: 0, smooth: true, points: steps.map(({ step, loss }) => [step, loss]) },
+      { name: 'validation', color: 0, points: validation.map(({ step, loss }) => [step, loss]) },
+      { name: 'training', color: 1, smooth: true, points: steps.map(({ step, loss }) => [step, loss]) },
       {
         name: 'training rows, scored alike',
         color: 2,
