@@ -87,6 +87,13 @@ export class CachedModel {
     return this.#adapters;
   }
 
+  /** Types of the weights as they are stored. */
+  get dtypes(): string[] {
+    return [
+      ...new Set([...this.#parameters.values()].flatMap(({ location }) => location?.dtype ?? [])),
+    ].sort();
+  }
+
   newStore(capacity?: number): KeyValueStore {
     const { text } = this.config;
     return new KeyValueStore(cacheWidth(text.layers, text), capacity);
