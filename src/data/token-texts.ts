@@ -3,8 +3,8 @@ import type { ChatTokenizer } from './tokenizer.ts';
 /** What a decoder writes for bytes that are not yet, or never, a whole character. */
 const incomplete = '\ufffd';
 
-/** Bytes of the longest UTF-8 character; each may be a token of its own. */
-const longestCharacter = 4;
+/** Tokens that are kept to read the next one with; a character has 4 bytes at most, each may be a token. */
+const kept = { most: 64, least: 16 };
 
 /**
  * The text of each id, so that the texts joined are the text of all: a character that several tokens spell together
@@ -28,18 +28,29 @@ export function createTokenReader(
   options: { skipSpecial?: boolean } = {},
 ): TokenReader {
   let open: number[] = [];
-  const take = () => {
-    const text = tokenizer.decode(open, options);
-    open = [];
-    return text;
-  };
+  let told = 0; // characters of the open ids' text
   return {
     read(id) {
       open.push(id);
       const text = tokenizer.decode(open, options);
-      if (text.endsWith(incomplete) && open.length < longestCharacter) return '';
-      return take();
+      // What stands before the last character is settled, be it broken or whole.
+      const settled = text.endsWith(incomplete) ? text.length - 1 : text.length;
+      const news = text.slice(told, settled);
+      told = Math.max(told, settled);
+      if (settled === text.length) {
+        open = [];
+        told = 0;
+      } else if (open.length > kept.most) {
+        open = open.slice(-kept.least);
+        told = tokenizer.decode(open, options).length - 1;
+      }
+      return news;
     },
-    end: () => (open.length > 0 ? take() : ''),
+    end() {
+      const rest = tokenizer.decode(open, options).slice(told);
+      open = [];
+      told = 0;
+      return rest;
+    },
   };
 }

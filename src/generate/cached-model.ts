@@ -31,6 +31,8 @@ export interface Reading {
   ids: Int32Array;
   /** [3, t] M-RoPE indices. */
   indices: Int32Array;
+  /** The model's own words, where no image token stands for a picture. */
+  said?: boolean;
 }
 
 type Part = 'text' | 'vision';
@@ -114,7 +116,7 @@ export class CachedModel {
     readings: readonly Reading[],
     embeddings: readonly Float32Array[] = [],
   ): Promise<Float32Array[]> {
-    const texts = readings.map(({ ids, indices, sequence }) => ({ ids, indices, past: sequence.ranges }));
+    const texts = readings.map(({ sequence, ...tokens }) => ({ ...tokens, past: sequence.ranges }));
     let end = 0;
     const rows = Int32Array.from(readings, ({ ids }) => {
       end += ids.length;

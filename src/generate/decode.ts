@@ -67,6 +67,7 @@ export async function decodeTogether(
       sequence,
       ids: Int32Array.of(answers[index].ids.at(-1)!),
       indices: new Int32Array(3).fill(sequence.next),
+      said: true,
     }));
     const logits = await model.read(store, readings);
     live = live.map((text, i) => ({ ...text, logits: logits[i] }));

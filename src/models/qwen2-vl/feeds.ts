@@ -65,8 +65,9 @@ export function textFeeds(samples: readonly Encoded[], config: Qwen2VLConfig): F
     });
     setIndices(indices, positions.indices, segments[i]);
   });
+  const isImage = Float32Array.from(ids, (id) => Number(id === config.imageTokenId));
   return {
-    ...tokenFeeds(ids, indices, config),
+    ...tokenFeeds(ids, indices, isImage, config),
     mask: { data: causalMask(segments, tokens), dims: [tokens, tokens] },
   };
 }
@@ -79,6 +80,8 @@ export interface NewTokens {
   indices: Int32Array;
   /** Rows [start, end) of the cache that belong to the same text. */
   past: readonly (readonly [start: number, end: number])[];
+  /** The model's own words: should it say an image token, no picture stands behind it. */
+  said?: boolean;
 }
 
 /** One run over the new tokens of several texts; `cached` rows of all texts stand in the cache before them. */
@@ -89,21 +92,31 @@ export function cachedFeeds(texts: readonly NewTokens[], cached: number, config:
   const ids = new Int32Array(tokens);
   const indices = new Int32Array(3 * tokens);
   const mask = new Float32Array(tokens * seen).fill(hidden);
+  const isImage = new Float32Array(tokens);
   texts.forEach((text, i) => {
     const { start, end } = segments[i];
     ids.set(text.ids, start);
     setIndices(indices, text.indices, segments[i]);
     for (let t = start; t < end; t++) {
+      isImage[t] = Number(!text.said && ids[t] === config.imageTokenId);
       const row = mask.subarray(t * seen, (t + 1) * seen);
       for (const [from, to] of text.past) row.fill(0, from, to);
       row.fill(0, cached + start, cached + t + 1);
     }
   });
-  return { ...tokenFeeds(ids, indices, config), mask: { data: mask, dims: [tokens, seen] } };
+  return {
+    ...tokenFeeds(ids, indices, isImage, config),
+    mask: { data: mask, dims: [tokens, seen] },
+  };
 }
 
 /** What a run is fed of its tokens but the mask: ids, rotary tables of their indices [3, T], image places. */
-function tokenFeeds(ids: Int32Array, indices: Int32Array, { text, imageTokenId }: Qwen2VLConfig): Feeds {
+function tokenFeeds(
+  ids: Int32Array,
+  indices: Int32Array,
+  isImage: Float32Array,
+  { text }: Qwen2VLConfig,
+): Feeds {
   const { headDim, ropeTheta, mropeSection } = text;
   const { cos, sin } = textRotary(indices, { headDim, theta: ropeTheta, sections: mropeSection });
   const dims = [ids.length, headDim / 2];
@@ -111,7 +124,7 @@ function tokenFeeds(ids: Int32Array, indices: Int32Array, { text, imageTokenId }
     ids: { data: ids, dims: [ids.length] },
     cos: { data: cos, dims },
     sin: { data: sin, dims },
-    ...imagePlaces(ids, imageTokenId),
+    ...imagePlaces(isImage),
   };
 }
 
@@ -139,13 +152,12 @@ function imageMask(segments: readonly Segment[], patches: number): Float32Array 
 }
 
 /** Image tokens take the rows of the image embeddings in order. */
-function imagePlaces(ids: Int32Array, imageTokenId: number): Feeds {
+function imagePlaces(isImage: Float32Array): Feeds {
   let next = 0;
-  const isImage = Float32Array.from(ids, (id) => Number(id === imageTokenId));
-  const index = Int32Array.from(ids, (id) => (id === imageTokenId ? next++ : 0));
+  const index = Int32Array.from(isImage, (image) => (image === 1 ? next++ : 0));
   return {
-    isImage: { data: isImage, dims: [ids.length, 1] },
-    imageIndex: { data: index, dims: [ids.length] },
+    isImage: { data: isImage, dims: [isImage.length, 1] },
+    imageIndex: { data: index, dims: [isImage.length] },
   };
 }
 
