@@ -15,7 +15,8 @@ interface Pending {
 }
 
 export class ModelThread {
-  readonly #worker = new Worker(new URL('./worker.js', import.meta.url));
+  // Without the program's own flags: `--input-type` of a `node -e` would stop a thread.
+  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), { execArgv: [] });
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #ended?: string;
