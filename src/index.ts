@@ -1,4 +1,6 @@
 /** The library: everything that the command does, for programs. `lorikeet/loss` stands apart, for browsers too. */
+export type { Chance, DataCheck, Overlap, SharedData, SplitCheck } from './check/data-check.ts';
+export { describeCheck } from './check/describe.ts';
 export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
@@ -25,7 +27,29 @@ export type {
   Question,
 } from './generate/request.ts';
 export type { SamplingOptions } from './generate/sampling.ts';
+export {
+  type Inspection,
+  type InspectOptions,
+  inspect,
+  openInspection,
+} from './inspect/inspection.ts';
+export type { Unmatched } from './inspect/open-dump.ts';
+export type {
+  InspectedImage,
+  InspectedRow,
+  InspectedToken,
+  LabelToken,
+  MaskedToken,
+  MaskReason,
+  ReasonTally,
+  RefusedRow,
+  RowWouldBe,
+  SeenRow,
+  TokenWouldBe,
+  TopToken,
+} from './inspect/row.ts';
 export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
+export { type CheckedEvent, type CheckOptions, check } from './train/check.ts';
 export type {
   BaseFacts,
   BaselineEvent,

@@ -2,7 +2,7 @@
 import type { AnswerStream } from '../generate/answer-stream.ts';
 import type { Answer } from '../generate/engine.ts';
 import type { CallOptions } from '../generate/model.ts';
-import { count, duration } from './words.ts';
+import { count, duration } from '../words.ts';
 
 /** Seconds of silence after which it is said what the model is doing. */
 const patience = 2;

@@ -1,10 +1,10 @@
 import { LorikeetError } from '../errors.ts';
 import { loadModel, type Model } from '../generate/model.ts';
 import { type AnswerOptions, checkAnswerOptions, exampleOf } from '../generate/request.ts';
+import { count, shortPath } from '../words.ts';
 import { showAnswer } from './answer.ts';
 import { converse } from './conversation.ts';
 import { stopOnSignals } from './signals.ts';
-import { count, shortPath } from './words.ts';
 
 export interface AskCommandOptions extends AnswerOptions {
   model?: string;

@@ -7,8 +7,8 @@ import type {
   StepEvent,
   TrainEvent,
 } from '../train/events.ts';
+import { count, duration, number, percent, rate, shortPath, tokensPerSecond } from '../words.ts';
 import { describeStart } from './start.ts';
-import { count, duration, number, percent, rate, shortPath, tokensPerSecond } from './words.ts';
 
 /** Where the story of a run is told: a terminal, a pipe, a file. */
 export interface Screen {
@@ -22,6 +22,8 @@ export interface Progress {
   show(event: TrainEvent): void;
   /** A line of its own, above the progress line where there is one. */
   line(text: string): void;
+  /** Takes the progress line away where there is one. */
+  clear(): void;
   /** Leaves the cursor on a fresh line. */
   end(): void;
 }
@@ -107,11 +109,11 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
         return line(finishLine(event, output));
     }
   };
-  return { show, line, end };
+  return { show, line, clear, end };
 }
 
-function checkLine({ split, rows, totalRows }: CheckEvent): string {
-  return `checking ${split} rows  ${number(rows)}/${number(totalRows)}`;
+function checkLine({ split, rows, totalRows, secondsLeft }: CheckEvent): string {
+  return `checking ${split} rows  ${number(rows)}/${number(totalRows)}  ${duration(secondsLeft)} left`;
 }
 
 function stepLine(event: StepEvent, totalSteps: number): string {

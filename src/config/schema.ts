@@ -34,6 +34,10 @@ export const dataSchema = z.strictObject({
 export const imageSchema = z.strictObject({
   minPixels: wholeFrom(1).optional().describe("overrides the checkpoint's preprocessor"),
   maxPixels: wholeFrom(1).optional().describe("overrides the checkpoint's preprocessor"),
+  sixteenBit: z
+    .enum(['clip', 'scale'])
+    .default('clip')
+    .describe('16-bit grey: clipped at 255, or scaled by the bits in use'),
 });
 
 export const loraSchema = z.strictObject({

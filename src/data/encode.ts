@@ -9,6 +9,7 @@ import {
   type Turn,
   tokenKinds,
 } from './example.ts';
+import { imagesOf } from './example-images.ts';
 import { withPlace } from './place.ts';
 import { type Segment, segmentsOf } from './segments.ts';
 import type { RenderOptions } from './template.ts';
@@ -91,12 +92,6 @@ function checkTurns(example: Example, check: (turns: readonly Turn[]) => void): 
   } catch (error) {
     throw withPlace(error, { row: example.row });
   }
-}
-
-function imagesOf(example: Example) {
-  return example.turns.flatMap((turn) =>
-    turn.content.flatMap((part) => (part.type === 'image' ? [part.image] : [])),
-  );
 }
 
 function checkGrids(

@@ -3,8 +3,7 @@ import type { ImageReference } from '../data/example.ts';
 import type { ImagePatches } from '../data/processor.ts';
 import { createTokenReader } from '../data/token-texts.ts';
 import { LorikeetError } from '../errors.ts';
-import type { PixelLimits } from '../models/qwen2-vl/processor.ts';
-import { createEncoder, type Encoder } from '../train/encoder.ts';
+import { createEncoder, type Encoder, type EncoderSettings } from '../train/encoder.ts';
 import { CachedModel } from './cached-model.ts';
 import type { ModelFacts, Pictures } from './calls.ts';
 import { Context } from './context.ts';
@@ -26,8 +25,8 @@ export interface EngineOptions {
   model: string;
   /** Folder of an adapter, as PEFT writes it. */
   adapter?: string;
-  /** Take the place of the checkpoint's own limits. */
-  image?: PixelLimits;
+  /** As `image` of a training config: pixel limits in place of the checkpoint's own, and how 16-bit grey is read. */
+  image?: EncoderSettings['image'];
   /** Physical cores where not given. */
   threads?: number;
   /** Whether decoding packs its weights; by their type and the memory available where not given. */
@@ -94,7 +93,10 @@ export class Engine {
   }
 
   newTopic(): Topic {
-    return { context: new Context(this.model), picture: remember((image) => this.#encoder.picture(image)) };
+    return {
+      context: new Context(this.model),
+      picture: rememberPictures((image) => this.#encoder.picture(image)),
+    };
   }
 
   /** Reads what every question about these pictures begins with. */
@@ -224,7 +226,9 @@ function groupsOf(prompts: readonly Prompt[]): number[][] {
   return groups;
 }
 
-function remember<T>(read: (image: ImageReference) => Promise<T>): (image: ImageReference) => Promise<T> {
+function rememberPictures<T>(
+  read: (image: ImageReference) => Promise<T>,
+): (image: ImageReference) => Promise<T> {
   const known = new Map<string, Promise<T>>();
   return (image) => {
     const key = 'path' in image ? image.path : image.dataUrl;

@@ -16,7 +16,7 @@ import {
 } from '../models/qwen2-vl/weights.ts';
 import type { Parameter } from '../nn/network.ts';
 import { physicalCores } from '../runtime/threads.ts';
-import { compileSteps } from './compiled-step.ts';
+import { type CompiledModelStep, compileSteps } from './compiled-step.ts';
 import type { BaseFacts, Decision, StartEvent } from './events.ts';
 import { addLora, frozenParameters, type ParameterRoles, trainWhole } from './parameters.ts';
 import type { WriteAdapter } from './record.ts';
@@ -48,7 +48,7 @@ export interface CompiledModel extends CompiledStep, Pick<StartEvent, 'lora'> {
 export type Compile = (options: CompileOptions) => Promise<CompiledModel>;
 
 /** Opens and checks the weights, settles what is trained, and gives the step; kernels start at the first run. */
-export async function compileStep(options: CompileOptions): Promise<CompiledModel> {
+export async function compileStep(options: CompileOptions): Promise<CompiledModel & CompiledModelStep> {
   const config = await loadModelConfig(options.modelDir);
   const weights = await openModelWeights(options.modelDir, config);
   const frozen = frozenParameters(config, weights);
@@ -63,6 +63,8 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
     trainables,
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),
+    explain: (sample, positions) => step.explain(sample, positions),
+    lossesAt: (sample, positions) => step.lossesAt(sample, positions),
     close: () => step.close(),
     device: 'cpu',
     threads,

@@ -10,6 +10,7 @@ import {
 } from '../models/qwen2-vl/feeds.ts';
 import {
   gradientName,
+  inspectionGraph,
   isVision,
   type ModelDefinition,
   outputNames,
@@ -21,21 +22,44 @@ import {
 import { LazySession } from '../runtime/lazy-session.ts';
 import type { SessionOptions, TensorData } from '../runtime/session.ts';
 import { embeddingFeed, embedImage } from './embed-images.ts';
-import type { CompiledStep, Gradients, Sample, SampleLoss, StepAddress, Trainable } from './step.ts';
+import { likeliest } from './likeliest.ts';
+import type {
+  CompiledStep,
+  Gradients,
+  Sample,
+  SampleLoss,
+  StepAddress,
+  TokenLoss,
+  Trainable,
+} from './step.ts';
+
+/** A compiled model that can also say what any token of a text costs it. */
+export interface CompiledModelStep extends CompiledStep {
+  /** Loss and likeliest tokens at positions of the text, each predicted from the one before it; none is 0. */
+  explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]>;
+  /** Losses alone, at as many positions as one likes. */
+  lossesAt(sample: Sample, positions: readonly number[]): Promise<Float32Array>;
+}
+
+/** Rows whose logits are held at once: 78 MB at V = 151,936. */
+const rowsWithLogits = 128;
+
+/** Likeliest tokens that are told. */
+const shownTokens = 5;
 
 export function compileSteps(
   model: ModelDefinition,
   trainables: Trainable[],
   options: SessionOptions,
-): CompiledStep {
+): CompiledModelStep {
   return new SessionStep(model, trainables, options);
 }
 
-class SessionStep implements CompiledStep {
+class SessionStep implements CompiledModelStep {
   readonly trainables: Trainable[];
   readonly #model: ModelDefinition;
   readonly #inlineVision: boolean;
-  readonly #graphs: Record<'training' | 'scoring' | 'vision', LazySession>;
+  readonly #graphs: Record<'training' | 'scoring' | 'inspection' | 'vision', LazySession>;
 
   constructor(model: ModelDefinition, trainables: Trainable[], options: SessionOptions) {
     this.trainables = trainables;
@@ -45,6 +69,7 @@ class SessionStep implements CompiledStep {
     this.#graphs = {
       training: lazy(trainingGraph),
       scoring: lazy(scoringGraph),
+      inspection: lazy(inspectionGraph),
       vision: lazy(visionGraph),
     };
   }
@@ -75,6 +100,28 @@ class SessionStep implements CompiledStep {
     return { samples: splitLosses(outputs, counts), gradients: new Map(gradients) };
   }
 
+  async explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]> {
+    const feeds = await this.#feeds([sample]);
+    const explained: TokenLoss[] = [];
+    for (let start = 0; start < positions.length; start += rowsWithLogits) {
+      const part = positions.slice(start, start + rowsWithLogits);
+      explained.push(...splitTokens(await this.#predict('inspection', feeds, sample, part), part.length));
+    }
+    return explained;
+  }
+
+  async lossesAt(sample: Sample, positions: readonly number[]): Promise<Float32Array> {
+    if (positions.length === 0) return new Float32Array(0);
+    const outputs = await this.#predict('scoring', await this.#feeds([sample]), sample, positions);
+    return splitLosses(outputs, [positions.length])[0].losses;
+  }
+
+  #predict(graph: 'scoring' | 'inspection', feeds: Feeds, { encoded }: Sample, positions: readonly number[]) {
+    const rows = Int32Array.from(positions, (t) => t - 1);
+    const labels = Int32Array.from(positions, (t) => encoded.ids[t]);
+    return this.#graphs[graph].run({ ...feeds, ...vectors({ rows, labels }) }, this.trainables);
+  }
+
   async close(): Promise<void> {
     for (const session of Object.values(this.#graphs)) await session.close();
   }
@@ -99,6 +146,21 @@ class SessionStep implements CompiledStep {
 
 const vectors = (named: Record<string, Int32Array>): Feeds =>
   Object.fromEntries(Object.entries(named).map(([name, data]) => [name, { data, dims: [data.length] }]));
+
+function splitTokens(outputs: Record<string, TensorData>, count: number): TokenLoss[] {
+  const logSumExp = outputs[outputNames.logSumExp];
+  const logits = outputs[outputNames.logits] as Float32Array;
+  const { losses } = splitLosses(outputs, [count])[0];
+  const words = logits.length / count;
+  return Array.from(losses, (loss, n) => {
+    const row = logits.subarray(n * words, (n + 1) * words);
+    const top = likeliest(row, shownTokens).map((id) => ({
+      id,
+      probability: Math.exp(row[id] - logSumExp[n]),
+    }));
+    return { loss, top };
+  });
+}
 
 /** Loss = log sum exp - the label's logit; a hit where no logit is larger than the label's. */
 function splitLosses(outputs: Record<string, TensorData>, counts: readonly number[]): SampleLoss[] {

@@ -1,20 +1,25 @@
+import type { Config } from '../config/schema.ts';
 import { encodeExample, encodePrompt } from '../data/encode.ts';
 import type { Encoded, Example, Grid, ImageReference } from '../data/example.ts';
-import { decodeImage, imageSize } from '../data/image/decode.ts';
-import { withPlace } from '../data/place.ts';
+import { eachImage } from '../data/example-images.ts';
+import { type DecodedImage, type DecodeOptions, decodeImage, imageSize } from '../data/image/decode.ts';
 import type { ImagePatches, Processor } from '../data/processor.ts';
 import { type ChatTokenizer, loadTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { checkModelFolder } from '../formats/checkpoint-folder.ts';
-import { checkSpecialTokens, loadModelConfig } from '../models/qwen2-vl/config.ts';
+import { checkSpecialTokens, loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { loadProcessor, type PixelLimits } from '../models/qwen2-vl/processor.ts';
 import type { Sample } from './step.ts';
 
 /** Everything that decides what an example becomes; plain data, so that another thread can build the same. */
 export interface EncoderSettings {
   modelDir: string;
-  image: PixelLimits;
+  image: PixelLimits & DecodeOptions;
   maxLength: number;
+}
+
+export function encoderSettings({ model, image, data }: Config): EncoderSettings {
+  return { modelDir: model, image, maxLength: data.maxLength };
 }
 
 /** From examples to what the model reads. */
@@ -23,8 +28,17 @@ export interface Encoder {
   processor: Processor;
   /** Values of one patch. */
   patchLength: number;
+  /** V, the rows of the head. */
+  vocabulary: number;
+  imageTokenId: number;
+  /** Ids that stand for pictures and their borders, never for words. */
+  visionTokens: ReadonlySet<number>;
   /** Tokens alone: of a picture only its header is read. */
   encode(example: Example): Promise<Encoded>;
+  /** The same where the grids are known already, one for each picture in the conversation's order. */
+  encodeWith(example: Example, grids: readonly Grid[]): Encoded;
+  /** A picture's pixels as `load` sees them. */
+  decode(image: ImageReference): Promise<DecodedImage>;
   /** Tokens and pixels. */
   load(example: Example): Promise<Sample>;
   /** The same of a conversation that waits for its answer; `picture` is for those who have read some already. */
@@ -45,9 +59,10 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
   checkSpecialTokens(config, (token) => tokenizer.specialTokens.get(token), modelDir);
   const { imageTokenId } = config;
   const { tokenCount } = processor;
-  const encodeWith = (example: Example, grids: Grid[]) =>
+  const encodeWith = (example: Example, grids: readonly Grid[]) =>
     encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount, maxLength });
-  const picture = async (image: ImageReference) => processor.patches(await decodeImage(image));
+  const decode = (reference: ImageReference) => decodeImage(reference, image);
+  const picture = async (reference: ImageReference) => processor.patches(await decode(reference));
   const load = async (
     example: Example,
     encode: (example: Example, grids: Grid[]) => Encoded,
@@ -57,15 +72,21 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
     const grids = images.map(({ grid }) => grid);
     return { encoded: encode(example, grids), patches: images.map(({ values }) => values) };
   };
-  const gridOf = rememberPaths(async (image) => {
-    const { width, height } = await imageSize(image);
+  const gridOf = rememberPaths(async (reference) => {
+    const { width, height } = await imageSize(reference);
     return processor.gridFor(width, height);
   });
   return {
     tokenizer,
     processor,
     patchLength: config.vision.inChannels * config.vision.temporalPatchSize * config.vision.patchSize ** 2,
+    vocabulary: config.text.vocabSize,
+    imageTokenId,
+    visionTokens: visionTokensOf(config, tokenizer),
     encode: async (example) => encodeWith(example, await eachImage(example, gridOf)),
+    encodeWith,
+    decode,
+    picture,
     load: (example) => load(example, encodeWith),
     loadPrompt: (example, read) =>
       load(
@@ -73,7 +94,6 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
         (prompt, grids) => encodePrompt(prompt, { tokenizer, imageTokenId, grids, tokenCount }),
         read,
       ),
-    picture,
   };
 }
 
@@ -84,6 +104,12 @@ function checkVocabulary(tokenizer: ChatTokenizer, rows: number): void {
     what: `tokenizer expected at most ${rows} ids, the rows of the embedding, got ${tokenizer.vocabularySize}`,
     fix: 'Take the tokenizer files and the config.json of the same checkpoint.',
   });
+}
+
+/** Those that config.json names, and what the tokenizer calls so beside them: `<|vision_pad|>`, `<|video_pad|>`. */
+function visionTokensOf(config: Qwen2VLConfig, { specialTokens }: ChatTokenizer): ReadonlySet<number> {
+  const named = [...specialTokens].filter(([token]) => /vision|image|video/.test(token)).map(([, id]) => id);
+  return new Set([config.imageTokenId, config.visionStartTokenId, config.visionEndTokenId, ...named]);
 }
 
 /** Many rows ask about one picture. */
@@ -97,19 +123,4 @@ function rememberPaths(
     known.set(image.path, grid);
     return grid;
   };
-}
-
-/** In the conversation's order; errors name the row, and the picture where they do not yet. */
-function eachImage<T>({ row, turns }: Example, read: (image: ImageReference) => Promise<T>): Promise<T[]> {
-  const parts = turns.flatMap((turn) => turn.content);
-  const images = parts.flatMap((part) => (part.type === 'image' ? [part.image] : []));
-  return Promise.all(
-    images.map(async (image) => {
-      try {
-        return await read(image);
-      } catch (error) {
-        throw withPlace(error, { row, ...('path' in image ? { file: image.path } : {}) });
-      }
-    }),
-  );
 }

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
+import type { ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { EncoderSettings } from './encoder.ts';
@@ -79,10 +80,14 @@ function sourceOf({ dataset, survey }: SplitPlan, { load }: RowLoader): SampleSo
   return createSource(survey.sizes, { load, lookAheadBytes, file: dataset.file });
 }
 
-function rowsOf({ tokenizer, train, validation }: Plan): DescribeRows {
+function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
   const datasets = { train: train.dataset, validation: validation?.dataset };
-  return (rows, step, keepPicture) =>
-    describeRows(rows, step, { tokenizer, datasets, decode: decodeImage }, keepPicture);
+  const source = {
+    tokenizer,
+    datasets,
+    decode: (image: ImageReference) => decodeImage(image, encoder.image),
+  };
+  return (rows, step, keepPicture) => describeRows(rows, step, source, keepPicture);
 }
 
 function startOf(plan: Plan, model: CompiledModel): StartEvent {

@@ -61,6 +61,14 @@ export function scoringGraph(model: ModelDefinition): Graph {
   return net.graph.finish();
 }
 
+/** The same losses, and the logits [N, V] they come from: what else the model would have said. */
+export function inspectionGraph(model: ModelDefinition): Graph {
+  const net = network(model, false);
+  const loss = lossOf(net, model);
+  net.graph.output(outputNames.logits, loss.logits());
+  return net.graph.finish();
+}
+
 /**
  * T tokens after the C that `cache` [C, cacheWidth] holds: logits [N, V] at the rows asked for, and the rows
  * [T, cacheWidth] that the T tokens add to it. With C = 0 it is the whole forward pass.
