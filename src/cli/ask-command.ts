@@ -1,10 +1,13 @@
+import { resolve } from 'node:path';
 import { LorikeetError } from '../errors.ts';
 import { loadModel, type Model } from '../generate/model.ts';
 import { type AnswerOptions, checkAnswerOptions, exampleOf } from '../generate/request.ts';
-import { count, shortPath } from '../words.ts';
+import { adapterFolder } from '../inspect/adapter-folder.ts';
+import { count, number, shortPath } from '../words.ts';
 import { showAnswer } from './answer.ts';
 import { converse } from './conversation.ts';
 import { stopOnSignals } from './signals.ts';
+import { type TrainedWith, trainedWith } from './trained-with.ts';
 
 export interface AskCommandOptions extends AnswerOptions {
   model?: string;
@@ -17,32 +20,27 @@ export interface AskCommandOptions extends AnswerOptions {
 }
 
 /** Runs `lorikeet ask` and gives the exit code: 0 for an answer, 130 where Ctrl-C cut it. */
-export async function askCommand(
-  question: string | undefined,
-  {
-    model: modelDir,
-    adapter,
-    threads,
-    maxPixels,
-    interactive,
-    image: images = [],
-    system,
-    ...how
-  }: AskCommandOptions,
-): Promise<number> {
+export async function askCommand(question: string | undefined, options: AskCommandOptions): Promise<number> {
+  const { model: modelDir, interactive, threads, image: images = [], maxPixels } = options;
+  const { maxNewTokens, temperature, topK, topP, seed } = options;
+  const how = { maxNewTokens, temperature, topK, topP, seed };
   if (modelDir === undefined)
     throw missing('a model', 'Name its folder: lorikeet ask --model DIR --image FILE "question".');
   if (question === undefined && !interactive)
     throw missing('a question', 'Write it in quotes at the end, or talk with --interactive.');
   // What is wrong with the question is told before a model is loaded for it.
   checkAnswerOptions(how);
-  exampleOf({ question: question ?? 'about these pictures', images, system });
-  // Before the model is loaded, so that Ctrl-C ends that too.
-  const stop = stopOnSignals(() => {});
+  exampleOf({ question: question ?? 'about these pictures', images });
+  const adapter = options.adapter && resolve(await adapterFolder(options.adapter));
+  const trained = adapter ? trainedWith(adapter) : undefined;
+  const image = { ...trained?.image, ...(maxPixels === undefined ? {} : { maxPixels }) };
+  const system = options.system ?? trained?.system;
+  const stop = stopOnSignals(() => {}); // before the model is loaded, so that Ctrl-C ends that too
   let model: Model | undefined;
   try {
-    model = await loadModel({ model: modelDir, adapter, threads, image: { maxPixels } });
-    tellModel(model, modelDir, adapter);
+    model = await loadModel({ model: modelDir, adapter, threads, image });
+    tellModel(model, modelDir);
+    if (adapter) tellAdapter(adapter, trained);
     if (interactive) return await converse(model, { question, images, system, how, stop });
     const request = { question: question!, images, system, ...how };
     const { finish } = await showAnswer((hooks) => model!.stream(request, hooks), stop.signal);
@@ -53,13 +51,21 @@ export async function askCommand(
   }
 }
 
-function tellModel({ facts }: Model, modelDir: string, adapter: string | undefined): void {
+function tellModel({ facts }: Model, modelDir: string): void {
   const weights = `${facts.dtypes.join(', ')} weights ${facts.packed ? 'packed' : 'mapped'}, ${facts.packing}`;
-  const lines = [
-    `Model    ${shortPath(modelDir)} (${weights}; ${facts.device}, ${count(facts.threads, 'thread')})`,
+  process.stderr.write(
+    `Model    ${shortPath(modelDir)} (${weights}; ${facts.device}, ${count(facts.threads, 'thread')})\n`,
+  );
+}
+
+function tellAdapter(adapter: string, trained: TrainedWith | undefined): void {
+  const maxPixels = trained?.image.maxPixels;
+  const asTrained = [
+    ...(maxPixels === undefined ? [] : [`pictures of ${number(maxPixels)} pixels at most`]),
+    ...(trained?.system === undefined ? [] : ['its system text']),
   ];
-  if (adapter !== undefined) lines.push(`Adapter  ${shortPath(adapter)}`);
-  process.stderr.write(`${lines.join('\n')}\n`);
+  const how = asTrained.length > 0 ? ` (as in its run: ${asTrained.join(', ')})` : '';
+  process.stderr.write(`Adapter  ${shortPath(adapter)}${how}\n`);
 }
 
 function missing(what: string, fix: string): LorikeetError {

@@ -116,7 +116,7 @@ program
   .usage('--model DIR [--adapter DIR] [--image FILE ...] [options] "question"')
   .argument('[question]', 'the question; its pictures stand before it, in their order')
   .option('--model <dir>', 'the model, a folder in Hugging Face layout')
-  .option('--adapter <dir>', 'an adapter, as training writes it: runs/first/best')
+  .option('--adapter <dir>', 'an adapter, or the folder of a run, whose image and system settings then hold')
   .option('--image <file>', 'a picture; several with several --image', collect)
   .option('--system <text>', "a system text in place of the template's own")
   .option('--max-new-tokens <n>', 'longest answer in tokens (default: 256)', Number)
@@ -124,7 +124,11 @@ program
   .option('--top-k <k>', 'draw among the k likeliest tokens', Number)
   .option('--top-p <p>', 'draw among the fewest likeliest tokens that make up this probability', Number)
   .option('--seed <n>', 'draws come from it alone (default: 0)', Number)
-  .option('--max-pixels <n>', 'scale pictures to this area, as image.maxPixels did in training', Number)
+  .option(
+    '--max-pixels <n>',
+    "scale pictures to this area; without it the run's image.maxPixels, or the model's own",
+    Number,
+  )
   .option('--threads <n>', 'default: physical cores', Number)
   .option('--interactive', 'a conversation, a line for a turn; it ends with an empty line')
   .helpOption('-h, --help', 'Show this help.')

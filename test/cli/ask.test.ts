@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Message } from '../../src/generate/request.ts';
 import { answerModel, conversations, picture, reference } from '../generate/answer-model.ts';
 
 /** The command as people run it: what `npm run build` made, in a process of its own. */
@@ -42,6 +43,17 @@ const rows = conversations.flatMap((turns, i) => {
   return [{ i, words: [...images, question] }];
 });
 
+const textOf = ({ content }: Message) =>
+  typeof content === 'string'
+    ? content
+    : content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'lorikeet-ask-'));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
 describe('lorikeet ask', () => {
   it.each([0, 7, 11, 14])('answers row %s with the text alone on stdout', async (row) => {
     const { i, words } = rows.find((one) => one.i === row)!;
@@ -67,13 +79,28 @@ describe('lorikeet ask', () => {
     expect(stderr).toContain('Adapter');
   });
 
+  it('asks as an adapter was trained: with the pictures and the system text of its run', async () => {
+    const run = join(folder(), 'run');
+    cpSync(folders.adapter, join(run, 'adapter'), { recursive: true });
+    const i = conversations.findIndex(([{ role }]) => role === 'system');
+    const [system, user] = conversations[i].map(textOf);
+    const resolved = { image: { minPixels: 3136, maxPixels: 6272, sixteenBit: 'clip' }, data: { system } };
+    const record = { versions: { lorikeet: '0.1.0' }, config: { given: {}, resolved } };
+    writeFileSync(join(run, 'run.json'), JSON.stringify(record));
+    const { stdout, stderr } = await ask(['--model', folders.model, '--adapter', run, ...cut, user]);
+    expect(stdout).toBe(`${stored.adapted[i].text.trimEnd()}\n`);
+    expect(stderr).toContain('6,272 pixels at most, its system text');
+    const words = ['--system', 'Short.', '--image', picture('rgb.png'), 'Is it red?'];
+    const read = async (dir: string) => {
+      const told = (await ask(['--model', folders.model, '--adapter', dir, ...cut, ...words])).stderr;
+      return Number(/(\d+) tokens read/.exec(told)?.[1]);
+    };
+    expect(await read(run)).toBeGreaterThan(await read(folders.adapter)); // a larger picture, more tokens
+  });
+
   it('takes a system text', async () => {
     const i = conversations.findIndex(([{ role }]) => role === 'system');
-    const [system, user] = conversations[i].map(({ content }) =>
-      typeof content === 'string'
-        ? content
-        : content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
-    );
+    const [system, user] = conversations[i].map(textOf);
     const { stdout } = await ask(['--model', folders.model, ...cut, '--system', system, user]);
     expect(stdout).toBe(`${stored.base[i].text.trimEnd()}\n`);
   });
@@ -158,11 +185,6 @@ describe('lorikeet ask --interactive', () => {
 });
 
 describe('bad input', () => {
-  const folder = () => {
-    const made = mkdtempSync(join(tmpdir(), 'lorikeet-ask-'));
-    onTestFinished(() => rmSync(made, { recursive: true, force: true }));
-    return made;
-  };
   const notAPicture = () => {
     const file = join(folder(), 'words.png');
     writeFileSync(file, 'no picture');
