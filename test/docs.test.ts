@@ -150,6 +150,7 @@ describe('links', () => {
     'README.md',
     'CONTRIBUTING.md',
     'docs/check.md',
+    'docs/ask.md',
     'docs/config.md',
     'docs/data.md',
     'docs/report.md',
