@@ -49,6 +49,7 @@ export type {
   TopToken,
 } from './inspect/row.ts';
 export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
+export type { Estimate, Interval } from './metrics/bootstrap.ts';
 export { type Finding, findingsOf } from './report/findings.ts';
 export { type Methods, methodsOf } from './report/methods.ts';
 export { readRun } from './report/read-run.ts';
@@ -67,7 +68,6 @@ export type {
   EvaluateEvent,
   Evaluation,
   FinishEvent,
-  Interval,
   NoticeEvent,
   Scores,
   ScoringEvent,
