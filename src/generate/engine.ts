@@ -1,5 +1,6 @@
 /** Questions in, answers out, in the thread that calls: `loadModel` runs it in one of its own. */
-import type { ImageReference } from '../data/example.ts';
+import type { Example, ImageReference } from '../data/example.ts';
+import { imagesOf } from '../data/example-images.ts';
 import type { ImagePatches } from '../data/processor.ts';
 import { createTokenReader } from '../data/token-texts.ts';
 import { LorikeetError } from '../errors.ts';
@@ -16,7 +17,6 @@ import {
   checkAnswerOptions,
   defaultMaxNewTokens,
   exampleOf,
-  type Question,
 } from './request.ts';
 import { createSampler } from './sampling.ts';
 
@@ -53,18 +53,20 @@ export interface Answer {
 }
 
 export interface AnswerHooks {
-  /** Once the prompts are tokens, and before the model reads them. */
+  /** Once the prompts about some pictures are tokens, and before the model reads them. */
   onPrompt?(facts: { tokens: number; pictures: number }): void;
   /** The next piece of the answer with this index; whole characters only. */
   onText?(answer: number, text: string): void;
   stopped?(): boolean;
 }
 
-/** What is kept between calls: a picture that is asked about, or a conversation. */
+/** What is kept between calls: pictures that are asked about, or a conversation. */
 export interface Topic {
   readonly context: Context;
   /** Each picture is decoded once. */
   readonly picture: (image: ImageReference) => Promise<ImagePatches>;
+  /** What every question of the topic is about, once it is held. */
+  pictures?: Pictures;
 }
 
 /** Answers that are decoded together. */
@@ -99,11 +101,12 @@ export class Engine {
     };
   }
 
-  /** Reads what every question about these pictures begins with. */
+  /** Reads what every question about these pictures begins with, where it does not stand there yet; its length. */
   async hold(topic: Topic, pictures: Pictures): Promise<number> {
+    topic.pictures = pictures;
     // What two prompts with different questions share is what comes before any question.
     const [a, b] = await Promise.all(
-      ['a', '1'].map((text) => this.#prompt({ ...pictures, question: text }, topic)),
+      ['a', '1'].map((question) => this.#prompt(exampleOf({ ...pictures, question }), topic)),
     );
     const length = sharedLength(a, b);
     await topic.context.hold(a, length);
@@ -120,46 +123,37 @@ export class Engine {
     topic?: Topic,
   ): Promise<Answer[]> {
     for (const request of requests) checkAnswerOptions(request);
-    const shared = topic ?? this.newTopic();
-    const prompts: Prompt[] = [];
-    for (const request of requests) prompts.push(await this.#prompt(request, shared));
-    hooks.onPrompt?.({
-      tokens: prompts.reduce((sum, { ids }) => sum + ids.length, 0),
-      pictures: prompts.reduce((sum, { images }) => sum + images.length, 0),
-    });
+    const examples = requests.map(exampleOf);
     const answers: Answer[] = new Array(requests.length);
-    for (const group of groupsOf(prompts)) {
+    for (const group of groupsOf(examples)) {
       const started = performance.now();
-      const texts = group.map((i) => ({ prompt: prompts[i], options: requests[i] }));
-      const context = topic?.context ?? (await this.#common(texts.map(({ prompt }) => prompt)));
+      const own = topic ?? this.newTopic();
+      if (own.pictures) await this.hold(own, own.pictures); // another adapter may have come in between
+      const prompts = await Promise.all(group.map((i) => this.#prompt(examples[i], own)));
+      const tokens = prompts.reduce((sum, { ids }) => sum + ids.length, 0);
+      hooks.onPrompt?.({ tokens, pictures: prompts[0].images.length });
+      if (!topic) await holdCommon(own.context, prompts);
+      const texts = prompts.map((prompt, i) => ({ prompt, options: requests[group[i]] }));
       const named = { ...hooks, onText: (i: number, text: string) => hooks.onText?.(group[i], text) };
-      const answered = await this.#decode(context, texts, named, started);
+      const answered = await this.#decode(own.context, texts, named, started);
       answered.forEach((answer, i) => {
         answers[group[i]] = answer;
       });
-      context.release();
+      own.context.release();
     }
     return answers;
-  }
-
-  /** A context that holds what several prompts begin with. */
-  async #common(prompts: readonly Prompt[]): Promise<Context> {
-    const context = new Context(this.model);
-    const [first, ...others] = prompts;
-    if (others.length > 0)
-      await context.hold(first, Math.min(...others.map((prompt) => sharedLength(first, prompt))));
-    return context;
   }
 
   /** The next answer of a conversation; it stays in the topic, so that the turn after it reads its own words alone. */
   async reply(topic: Topic, request: AnswerRequest, hooks: AnswerHooks = {}): Promise<Answer> {
     checkAnswerOptions(request);
     const started = performance.now();
-    const prompt = await this.#prompt(request, topic);
+    const prompt = await this.#prompt(exampleOf(request), topic);
     const shared = topic.context.rewind(prompt);
     hooks.onPrompt?.({ tokens: prompt.ids.length - shared, pictures: prompt.images.length });
     const [answer] = await this.#decode(topic.context, [{ prompt, options: request }], hooks, started);
-    topic.context.adopt(prompt, answer.tokens);
+    const wasRead = topic.context.store.length >= prompt.ids.length; // not where it was stopped before that
+    if (wasRead) topic.context.adopt(prompt, answer.tokens);
     return answer;
   }
 
@@ -177,6 +171,7 @@ export class Engine {
     { onText, stopped }: AnswerHooks,
     started: number,
   ): Promise<Answer[]> {
+    if (stopped?.()) return texts.map(({ prompt }) => unread(prompt));
     const prefilled = await context.branch(texts.map(({ prompt }) => prompt));
     const unanswered = prefilled.map((text, i) => {
       const { maxNewTokens = defaultMaxNewTokens, ...sampling } = texts[i].options;
@@ -202,8 +197,7 @@ export class Engine {
     });
   }
 
-  async #prompt(request: Question, topic: Topic): Promise<Prompt> {
-    const example = exampleOf(request);
+  async #prompt(example: Example, topic: Topic): Promise<Prompt> {
     try {
       return promptOf(await this.#encoder.loadPrompt(example, topic.picture), this.model.config);
     } catch (error) {
@@ -212,18 +206,26 @@ export class Engine {
   }
 }
 
-/** Indices of prompts about the same pictures, `together` at most; each picture was decoded once. */
-function groupsOf(prompts: readonly Prompt[]): number[][] {
+/** Indices of questions about the same pictures, `together` at most. */
+function groupsOf(examples: readonly Example[]): number[][] {
   const groups: number[][] = [];
-  prompts.forEach(({ images }, i) => {
-    const isSame = (other: Prompt) =>
-      other.images.length === images.length &&
-      images.every(({ patches }, at) => patches === other.images[at].patches);
-    const group = groups.find((members) => members.length < together && isSame(prompts[members[0]]));
-    if (group) group.push(i);
-    else groups.push([i]);
+  const open = new Map<string, number[]>();
+  examples.forEach((example, i) => {
+    const pictures = JSON.stringify(imagesOf(example));
+    const group = open.get(pictures);
+    if (group && group.length < together) group.push(i);
+    else {
+      open.set(pictures, [i]);
+      groups.push(open.get(pictures)!);
+    }
   });
   return groups;
+}
+
+/** What several prompts begin with is read once; a prompt alone shares nothing. */
+async function holdCommon(context: Context, [first, ...others]: readonly Prompt[]): Promise<void> {
+  if (others.length === 0) return;
+  await context.hold(first, Math.min(...others.map((prompt) => sharedLength(first, prompt))));
 }
 
 function rememberPictures<T>(
@@ -237,6 +239,18 @@ function rememberPictures<T>(
     picture.catch(() => known.delete(key)); // the file may be mended
     return picture;
   };
+}
+
+/** Stopped before the model read a word. */
+function unread({ ids }: Prompt): Answer {
+  const nothing = {
+    text: '',
+    tokens: [],
+    logProbabilities: [],
+    sharedTokens: 0,
+    seconds: { read: 0, decode: 0 },
+  };
+  return { ...nothing, finish: 'aborted', promptTokens: ids.length };
 }
 
 /** A question is no row of a file. */

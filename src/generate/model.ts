@@ -135,6 +135,7 @@ class ThreadedChat implements Chat {
   readonly #topic: number;
   readonly #begin: Message[];
   #messages: Message[];
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(thread: ModelThread, topic: number, system: string | undefined) {
     this.#thread = thread;
@@ -165,8 +166,15 @@ class ThreadedChat implements Chat {
     return this.#thread.call('forget', [this.#topic]);
   }
 
+  /** One turn after the other, in the order they were sent. */
+  #reply(turn: UserTurn, how: AnswerOptions, hooks: CallHooks): Promise<Answer> {
+    const answer = this.#last.then(() => this.#answer(turn, how, hooks));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
   /** A turn that fails, and one without a word for an answer, leave the conversation as it was. */
-  async #reply(turn: UserTurn, how: AnswerOptions, hooks: CallHooks): Promise<Answer> {
+  async #answer(turn: UserTurn, how: AnswerOptions, hooks: CallHooks): Promise<Answer> {
     const messages = [...this.#messages, userMessage(turn)];
     const answer = await this.#thread.call('reply', [{ ...how, messages }, this.#topic], hooks);
     if (answer.text.trim() !== '')

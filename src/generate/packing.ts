@@ -1,4 +1,5 @@
-/** Whether a decoding session packs its weights: twice as fast for one row, for a copy of them in memory. */
+/** Whether a decoding session packs its weights: several times as fast for one row, for an f32 copy in memory. */
+import { byteWidth } from '../dtype.ts';
 import type { Parameter } from '../nn/network.ts';
 
 export interface Packing {
@@ -6,29 +7,30 @@ export interface Packing {
   reason: string;
 }
 
-/** Share of the available memory that the copy may take. */
+/** Share of the available memory that the copy may take; while it is made, some of it stands there twice. */
 const share = 0.5;
 
-/**
- * Packs where the matrices that decoding reads are f32 and their copy fits into half of the memory that is available.
- * Halves are cast at every use, so there is nothing to pack.
- */
+/** Packs where an f32 copy of the matrices that decoding reads fits into half of the memory that is available. */
 export function choosePacking(
   parameters: ReadonlyMap<string, Parameter>,
   asked?: boolean,
   available = process.availableMemory(),
 ): Packing {
-  const matrices = [...parameters.values()].filter(isRead);
-  if (asked !== undefined) return { packed: asked, reason: 'asked for' };
-  const dtypes = [...new Set(matrices.map(({ location }) => location?.dtype))];
-  if (dtypes.some((dtype) => dtype !== 'f32'))
-    return { packed: false, reason: `${dtypes.join(', ')} weights are cast at every use` };
-  const bytes = matrices.reduce((sum, { location }) => sum + location!.byteLength, 0);
+  if (asked !== undefined) return { packed: asked, reason: 'as asked' };
+  const matrices = [...parameters.values()].filter((parameter) => isRead(parameter, parameters));
+  const bytes = matrices.reduce((sum, { location }) => {
+    return sum + (location!.byteLength / byteWidth[location!.dtype]) * byteWidth.f32;
+  }, 0);
   const packed = bytes <= share * available;
-  return { packed, reason: `a copy takes ${gigabytes(bytes)} of ${gigabytes(available)} available` };
+  return { packed, reason: `an f32 copy takes ${gigabytes(bytes)} of ${gigabytes(available)} available` };
 }
 
-/** A matrix of the text decoder, the head among them: the table of a tied one is the head. */
-const isRead = ({ name, shape }: Parameter) => shape.length === 2 && !name.startsWith('model.visual.');
+const head = 'lm_head.weight';
+
+/** A matrix of the text decoder or the head; of an embedding table only where it is the head too. */
+const isRead = ({ name, shape }: Parameter, all: ReadonlyMap<string, Parameter>) =>
+  shape.length === 2 &&
+  !name.startsWith('model.visual.') &&
+  !(name.endsWith('embed_tokens.weight') && all.has(head));
 
 const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GB`;

@@ -109,8 +109,10 @@ function draw({ ids, weights }: Candidates, u: number): number {
 
 /** Natural logarithm of a token's probability under the model itself: no temperature, no filter. */
 export function logProbability(logits: Float32Array, id: number): number {
-  const largest = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
-  const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) if (logit > largest) largest = logit;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - largest);
   return logits[id] - largest - Math.log(sum);
 }
 

@@ -66,7 +66,8 @@ describe('questions about one picture', () => {
     const [adapted] = await engine.answer([request], {}, topic);
     await engine.useAdapter(undefined);
     const [base] = await engine.answer([request], {}, topic);
-    expect(base.sharedTokens).toBe(0);
+    expect(base.sharedTokens).toBe(adapted.sharedTokens);
+    expect(topic.context.tokensRead).toBeGreaterThan(2 * adapted.sharedTokens);
     expect(said(base)).toEqual(said(await ask(engine, request)));
     expect(base.tokens).not.toEqual(adapted.tokens);
     await engine.useAdapter(adapter);
@@ -154,10 +155,10 @@ describe('an answer', () => {
 
   it('stops between two tokens where somebody asks for it, and keeps what was said', async () => {
     const { engine } = await open();
-    let tokens = 0;
+    let times = 0; // before the prompt is read, and then before each token
     const [whole] = await engine.answer([{ question: 'What?', maxNewTokens }]);
     const [answer] = await engine.answer([{ question: 'What?', maxNewTokens }], {
-      stopped: () => tokens++ >= 3,
+      stopped: () => times++ > 3,
     });
     expect(answer.finish).toBe('aborted');
     expect(answer.tokens).toEqual(whole.tokens.slice(0, 3));

@@ -116,12 +116,24 @@ it('talks: turns are kept, failed ones are not, and a reset begins again', async
   const first = await chat.send({ text: 'Is there a polyp?', image }, { maxNewTokens: 6 });
   await expect(chat.send({ text: 'And here?', image: 'no.png' })).rejects.toMatchObject({ code: 'image' });
   const stream = chat.stream('Sure?', { maxNewTokens: 6 });
+  const impatient = chat.send('Why?', { maxNewTokens: 6 });
   for await (const _ of stream);
   const second = await stream.result;
-  expect(chat.messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user', 'assistant']);
+  const third = await impatient;
+  expect(chat.messages.map(({ role }) => role)).toEqual([
+    'system',
+    'user',
+    'assistant',
+    'user',
+    'assistant',
+    'user',
+    'assistant',
+  ]);
   expect(chat.messages[2].content).toBe(first.text);
-  const whole = await model.generate({ messages: chat.messages.slice(0, -1), maxNewTokens: 6 });
-  expect(said(second)).toEqual(said(whole));
+  const upTo = async (length: number) =>
+    said(await model.generate({ messages: chat.messages.slice(0, length), maxNewTokens: 6 }));
+  expect(said(second)).toEqual(await upTo(4));
+  expect(said(third)).toEqual(await upTo(6));
   expect(second.sharedTokens).toBeGreaterThanOrEqual(first.promptTokens);
   chat.reset();
   expect(chat.messages).toEqual([{ role: 'system', content: 'Answer in one word.' }]);
