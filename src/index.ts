@@ -5,6 +5,29 @@ export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
+export { describeEvaluation } from './evaluate/describe.ts';
+export {
+  type AnsweringEvent,
+  type EvaluatedEvent,
+  type EvaluateOptions,
+  type EvaluationEvent,
+  type EvaluationSplit,
+  evaluate,
+  type LostEvent,
+} from './evaluate/evaluate.ts';
+export type { Prediction, ScoredAnswer } from './evaluate/prediction.ts';
+export type {
+  ChangedRow,
+  Comparison,
+  Difference,
+  FloorTest,
+  ImageTest,
+  Losses,
+  Scorecard,
+  ScoredModel,
+  Scores as AnswerScores,
+  TypeScores,
+} from './evaluate/scorecard.ts';
 export type { AnswerStream } from './generate/answer-stream.ts';
 export type { ModelFacts, Pictures } from './generate/calls.ts';
 export type { Finish } from './generate/decode.ts';
