@@ -9,12 +9,11 @@ export { describeEvaluation } from './evaluate/describe.ts';
 export {
   type AnsweringEvent,
   type EvaluatedEvent,
-  type EvaluateOptions,
   type EvaluationEvent,
-  type EvaluationSplit,
   evaluate,
   type LostEvent,
 } from './evaluate/evaluate.ts';
+export type { EvaluateOptions, EvaluationSplit } from './evaluate/plan.ts';
 export type { Prediction, ScoredAnswer } from './evaluate/prediction.ts';
 export type {
   ChangedRow,

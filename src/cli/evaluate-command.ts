@@ -1,6 +1,7 @@
 import { loadConfig } from '../config/load.ts';
 import { describeEvaluation } from '../evaluate/describe.ts';
-import { type EvaluatedEvent, type EvaluateOptions, evaluate, type LostEvent } from '../evaluate/evaluate.ts';
+import { type EvaluatedEvent, evaluate, type LostEvent } from '../evaluate/evaluate.ts';
+import type { EvaluateOptions } from '../evaluate/plan.ts';
 import { count, duration, shortPath } from '../words.ts';
 import { configWords } from './config-words.ts';
 import { createCounter } from './counter.ts';

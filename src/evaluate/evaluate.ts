@@ -1,43 +1,19 @@
 /** Scores a model on data: what `lorikeet evaluate` does, for programs. */
-import path from 'node:path';
 import { type LoadedConfig, resolveConfig } from '../config/load.ts';
-import type { Config, ConfigInput } from '../config/schema.ts';
-import { type Dataset, openDataset } from '../data/dataset.ts';
-import { LorikeetError } from '../errors.ts';
-import { checkAnswerOptions } from '../generate/request.ts';
+import type { ConfigInput } from '../config/schema.ts';
 import { normalisation } from '../metrics/match.ts';
 import { createEncoder, encoderSettings } from '../train/encoder.ts';
 import { versions } from '../train/version.ts';
-import { type Contestant, contestantOf } from './contestant.ts';
-import { checkFolder, defaultFolder, writeEvaluation } from './evaluation-folder.ts';
+import type { Contestant } from './contestant.ts';
+import { writeEvaluation } from './evaluation-folder.ts';
 import { type Answers, type Examination, examine } from './examination.ts';
 import { Examinee } from './examinee.ts';
-import { exchangePictures } from './exchange.ts';
 import { judge } from './judge.ts';
 import { judgedRows } from './judged-rows.ts';
+import { type EvaluateOptions, type EvaluationPlan, noneLeft, planEvaluation, totalAnswers } from './plan.ts';
 import type { Prediction } from './prediction.ts';
-import { type LostRow, type PictureSet, pictureSets, readRows } from './questions.ts';
+import type { LostRow } from './questions.ts';
 import type { Scorecard, ScoredModel } from './scorecard.ts';
-
-export type EvaluationSplit = 'train' | 'validation' | 'test';
-
-export interface EvaluateOptions {
-  /** Default `test` where the config names that file, else `validation`. */
-  split?: EvaluationSplit;
-  /**
-   * An adapter's folder, a run's, or `base` for the model alone. Default: the best adapter of the config's own run, then
-   * its last, then the config's `adapter`, then the base.
-   */
-  adapter?: string;
-  /** Another of these, to be compared with. */
-  against?: string;
-  /** An answer that has not ended by itself is cut here. Default 128. */
-  maxNewTokens?: number;
-  /** Where the evaluation is kept; an earlier one there is replaced. Default: in the run that is scored. */
-  out?: string;
-  /** Ends the evaluation between two batches; nothing is then written and `evaluated` never comes. */
-  signal?: AbortSignal;
-}
 
 /** An evaluation is under way. */
 export interface AnsweringEvent {
@@ -63,8 +39,6 @@ export interface EvaluatedEvent {
 }
 
 export type EvaluationEvent = AnsweringEvent | LostEvent | EvaluatedEvent;
-
-export const defaultMaxAnswerTokens = 128;
 
 /**
  * Scores a model on a split of a config's data. `config` comes from `loadConfig` or is written in place; its relative
@@ -117,79 +91,6 @@ export async function* evaluate(
   yield { type: 'evaluated', scorecard, predictions, folder: plan.folder };
 }
 
-interface EvaluationPlan {
-  config: Config;
-  split: EvaluationSplit;
-  dataset: Dataset;
-  trainFile: string;
-  training: PictureSet['rows'];
-  sets: PictureSet[];
-  guests: ReadonlyMap<PictureSet, PictureSet>;
-  lost: LostRow[];
-  model: Contestant;
-  against?: Contestant;
-  folder: string;
-  maxNewTokens: number;
-  seed: number;
-  isStrict: boolean;
-  answers: number;
-  answersShuffled: number;
-  stopped: () => boolean;
-}
-
-/** Everything that can be known, and refused, before a model is loaded. */
-async function planEvaluation(
-  { config, decisions }: LoadedConfig,
-  options: EvaluateOptions,
-): Promise<EvaluationPlan> {
-  const { maxNewTokens = defaultMaxAnswerTokens, signal } = options;
-  checkAnswerOptions({ maxNewTokens });
-  const split = options.split ?? (config.data.test === undefined ? 'validation' : 'test');
-  const dataset = await openSplit(config, split);
-  const model = await contestantOf(config, options.adapter);
-  const against = options.against === undefined ? undefined : await contestantOf(config, options.against);
-  const folder = path.resolve(options.out ?? defaultFolder(config.output, model, split));
-  checkFolder(folder);
-  // A default nobody wrote is about training, where a bad row is found before the first step.
-  const isStrict = decisions.some(
-    ({ key, value, from }) => key === 'data.onBadRow' && value === 'stop' && from !== 'default',
-  );
-  const { rows, lost } = await readRows(dataset, isStrict);
-  if (rows.length === 0) throw noneLeft(dataset, lost);
-  const trained = split === 'train' ? dataset : await openSplit(config, 'train');
-  const training = split === 'train' ? rows : (await readRows(trained, isStrict)).rows;
-  if (training.length === 0) throw noneLeft(trained, []);
-  const sets = pictureSets(rows);
-  const { seed } = config.train;
-  const guests = exchangePictures(sets, seed);
-  return {
-    config,
-    split,
-    dataset,
-    trainFile: trained.file,
-    training,
-    sets,
-    guests,
-    lost,
-    model,
-    ...(against && { against }),
-    folder,
-    maxNewTokens,
-    seed,
-    isStrict,
-    answers: answersIn(sets),
-    answersShuffled: answersIn([...guests.values()]),
-    stopped: () => signal?.aborted ?? false,
-  };
-}
-
-const answersIn = (sets: readonly PictureSet[]) =>
-  sets.reduce((sum, { rows }) => sum + rows.reduce((own, { questions }) => own + questions.length, 0), 0);
-
-function totalAnswers({ answers, answersShuffled, against }: EvaluationPlan): number {
-  return answers + answersShuffled + (against ? answers : 0);
-}
-
 async function* examined(
   plan: EvaluationPlan,
   contestant: Contestant,
@@ -222,25 +123,6 @@ function answering(plan: EvaluationPlan, { done }: Answers, begun: number, befor
   return { type: 'answering', answers, totalAnswers: total, secondsLeft };
 }
 
-function openSplit({ data }: Config, split: EvaluationSplit): Promise<Dataset> {
-  const { images, fields, system } = data;
-  const file = data[split];
-  if (file !== undefined) return openDataset(file, { name: split, images, fields, system });
-  const others = (['test', 'validation', 'train'] as const).filter((name) => data[name] !== undefined);
-  throw new LorikeetError('config', {
-    what: `split ${split} expected data.${split} in the config, got none`,
-    fix: `Name the file there, or score another split: ${others.join(', ')}.`,
-  });
-}
-
 function scoredModel({ model, adapter, reason }: Contestant): ScoredModel {
   return { model, adapter: adapter ?? null, reason };
-}
-
-function noneLeft({ file, length }: Dataset, lost: readonly LostRow[]): LorikeetError {
-  return new LorikeetError('data', {
-    file,
-    what: `at least one row that can be scored expected, got none of ${length}; the first: ${lost[0]?.reason ?? 'unreadable'}`,
-    fix: 'Mend the rows, or name another file.',
-  });
 }

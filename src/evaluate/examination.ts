@@ -9,7 +9,14 @@ import type { Encoder } from '../train/encoder.ts';
 import type { Sample } from '../train/step.ts';
 import type { Examinee } from './examinee.ts';
 import { type AnswerLoss, type ScoredAnswer, scoreAnswer } from './prediction.ts';
-import { type AskedRow, type LostRow, type PictureSet, type Question, withPictures } from './questions.ts';
+import {
+  type AskedRow,
+  answersIn,
+  type LostRow,
+  type PictureSet,
+  type Question,
+  withPictures,
+} from './questions.ts';
 import { turnLosses } from './turn-losses.ts';
 
 /** What one model made of one question. */
@@ -65,14 +72,6 @@ export async function* examine(
     yield { done, total };
   }
   return examination;
-}
-
-function answersIn(sets: readonly PictureSet[]): number {
-  return sets.reduce((sum, { rows }) => sum + questionsIn(rows), 0);
-}
-
-function questionsIn(rows: readonly AskedRow[]): number {
-  return rows.reduce((sum, { questions }) => sum + questions.length, 0);
 }
 
 function* chunksOf(sets: readonly PictureSet[]): Generator<PictureSet[]> {

@@ -92,3 +92,10 @@ export function pictureSets(rows: readonly AskedRow[]): PictureSet[] {
   }
   return [...sets.values()];
 }
+
+export function answersIn(sets: readonly PictureSet[]): number {
+  return sets.reduce(
+    (sum, { rows }) => sum + rows.reduce((own, { questions }) => own + questions.length, 0),
+    0,
+  );
+}
