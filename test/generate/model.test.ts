@@ -24,7 +24,7 @@ afterAll(() => model.close());
 
 describe('a loaded model', () => {
   it('says how it runs', () => {
-    expect(model.facts).toMatchObject({ device: 'cpu', threads: 1, dtypes: ['f32'], packed: true });
+    expect(model.facts).toMatchObject({ device: 'cpu', threads: 1, dtypes: ['f32'], packAfter: 512 });
   });
 
   it('generates, one by one and together', async () => {
