@@ -10,6 +10,8 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDataset } from '../src/data/dataset.ts';
 import { greedyAnswer, promptOf } from '../src/generate/greedy.ts';
+import { readRun } from '../src/report/read-run.ts';
+import { writeReport } from '../src/report/write-report.ts';
 import { compileStep } from '../src/train/compile.ts';
 import { createEncoder, type Encoder } from '../src/train/encoder.ts';
 import type { Sample } from '../src/train/step.ts';
@@ -117,4 +119,9 @@ const after = await answers(encoder, heldOut.samples, '\nAsking again', adapter)
 const blind = await answers(encoder, heldOut.shuffled, 'Asking with shuffled pictures', adapter);
 showScores(heldOut, rows.train, before, after, blind);
 showAnswers(heldOut, before, after);
-console.log(`\nThe run: ${shown(run)} (run.json, metrics.jsonl, adapter/, best/)`);
+const { page } = await writeReport(readRun(run));
+console.log(`\nThe run     ${shown(run)} (run.json, metrics.jsonl, scores/, adapter/, best/)`);
+console.log(`Its report  ${shown(page)}: open it in a browser`);
+console.log(
+  `One row     npx lorikeet inspect ${shown(join(work, 'demo.yaml'))} --row 0 --adapter ${shown(adapter)}`,
+);

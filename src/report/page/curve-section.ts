@@ -37,13 +37,15 @@ function answerLegend({ record }: RunStory): Content {
   const guessing = chance
     ? `Here guessing costs ${figure(chance.answers)}: ${lowerFirst(figureWords.chance)} ${percent(chance.unseen)} of the validation answers are given by no training row.`
     : 'What guessing would cost on this data is not known.';
-  return html`<div class="beside"><div><p>The answer loss is the mean over the answers' content tokens alone, because the end of a turn is soon free and flatters short answers. What it means depends on the data, so it is read beside chance. ${guessing} ${uniformWords(record?.base?.vocabulary)}</p></div>
+  return html`<div class="beside"><div><p>The answer loss is the mean over the answers' content tokens alone, because the end of a turn is soon free and flatters short answers. What it means depends on the data, so it is read beside chance. ${guessing} ${uniformWords(record)}</p></div>
 <table class="bands"><caption>The ranges as a legend, no verdict</caption><thead><tr><th scope="col">answer loss</th><th scope="col">typical probability of a right token, exp(-loss)</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-function uniformWords(vocabulary: number | undefined): string {
-  if (vocabulary === undefined) return figureWords.uniform;
-  return `Guessing each of the model's ${number(vocabulary)} words alike costs ln V = ${Math.log(vocabulary).toFixed(2)}.`;
+/** For this run's vocabulary where it is known. */
+function uniformWords(record: RunStory['record']): string {
+  const vocabulary = record?.base?.vocabulary;
+  if (!vocabulary) return figureWords.uniform;
+  return `Guessing every one of the ${number(vocabulary)} words of its vocabulary alike costs ln V: ${figure(Math.log(vocabulary))}.`;
 }
 
 /** The last one against the threshold, which is crossed where its whole interval lies above. */
