@@ -28,7 +28,7 @@ const rooms = [
   'watch',
   'cli',
 ];
-const foundation = ['errors.ts', 'dtype.ts', 'random.ts'];
+const foundation = ['errors.ts', 'dtype.ts', 'random.ts', 'words.ts'];
 /** What users import; nothing of ours imports them. */
 const surface = ['index.ts', 'loss.ts'];
 

@@ -6,8 +6,8 @@ import type {
   StepEvent,
   TrainEvent,
 } from '../train/events.ts';
+import { count, duration, number, percent, rate, shortPath, tokensPerSecond } from '../words.ts';
 import { describeStart } from './start.ts';
-import { count, duration, number, percent, rate, shortPath, tokensPerSecond } from './words.ts';
 
 /** Where the story of a run is told: a terminal, a pipe, a file. */
 export interface Screen {

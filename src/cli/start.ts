@@ -1,5 +1,5 @@
 import type { DataSummary, StartEvent } from '../train/events.ts';
-import { count, number, shortPath } from './words.ts';
+import { count, number, shortPath } from '../words.ts';
 
 /** What a run is about to do, a line for each thing a person would ask. */
 export function describeStart(event: StartEvent): string {

@@ -2,9 +2,9 @@ import { loadConfig } from '../config/load.ts';
 import { LorikeetError } from '../errors.ts';
 import { readRunRecord } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
+import { shortPath } from '../words.ts';
 import { createProgress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
-import { shortPath } from './words.ts';
 
 export interface TrainCommandOptions {
   set?: string[];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { count, duration, percent, rate, tokensPerSecond } from '../../src/cli/words.ts';
+import { count, duration, percent, rate, tokensPerSecond } from '../src/words.ts';
 
 describe('numbers in words', () => {
   it.each([
