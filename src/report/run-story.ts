@@ -16,7 +16,7 @@ export interface RunStory {
   baseline?: BaselineEvent;
   steps: StepPoint[];
   evaluations: EvaluationPoint[];
-  finish?: FinishEvent;
+  finish?: FinishPoint;
   /** Validation and training rows at the start and at the last evaluation. */
   scores: { start: RowScore[]; last: RowScore[] };
   /** JPEG bytes by `RowScore.picture`, read when asked for; nothing where it is not there. */
@@ -27,6 +27,7 @@ export interface RunStory {
   unknown: string[];
 }
 
-/** Steps and evaluations of other tools know less; what ours always have is optional here. */
+/** Other tools and older versions know less; what ours always have is optional here. */
 export type StepPoint = Pick<StepEvent, 'step' | 'loss'> & Partial<StepEvent>;
 export type EvaluationPoint = Pick<EvaluateEvent, 'step' | 'loss'> & Partial<EvaluateEvent>;
+export type FinishPoint = Pick<FinishEvent, 'status' | 'step'> & Partial<FinishEvent>;
