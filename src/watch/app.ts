@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { LorikeetError } from '../errors.ts';
@@ -31,7 +30,8 @@ export function createApp({ feed, port, closing, mostWatchers }: AppOptions): Ho
     if (watchers >= mostWatchers) {
       return context.text(`${mostWatchers} pages watch this run already.\n`, 503, { 'Retry-After': '5' });
     }
-    const from = parsePosition(context.req.header('last-event-id')) ?? parsePosition(context.req.query('from'));
+    const from =
+      parsePosition(context.req.header('last-event-id')) ?? parsePosition(context.req.query('from'));
     watchers += 1;
     return streamSSE(context, async (stream) => {
       await sendEvents(stream, feed, from ?? nowhere, closing).finally(() => {
@@ -47,4 +47,10 @@ export function createApp({ feed, port, closing, mostWatchers }: AppOptions): Ho
     return context.text(known ? `${error.message}\n` : 'This is a mistake of Lorikeet.\n', 500);
   });
   return app;
+}
+
+/** The page carries its policy itself, its scripts by their hashes; as a header it also keeps the page out of frames. */
+function policyOf(page: string): string {
+  const found = /<meta http-equiv="Content-Security-Policy" content="([^"]*)">/.exec(page)?.[1];
+  return `${(found ?? "default-src 'none'").replaceAll('&#39;', "'")}; frame-ancestors 'none'`;
 }

@@ -11,6 +11,8 @@ export interface Curves {
   steps: readonly StepPoint[];
   evaluations: readonly EvaluationPoint[];
   progress(): Progress | null;
+  /** When the file was last written, milliseconds since 1970. */
+  writtenAt(): number | null;
 }
 
 export function followCurves(file: string): Curves {
@@ -44,5 +46,6 @@ export function followCurves(file: string): Curves {
     steps,
     evaluations,
     progress: () => progress,
+    writtenAt: tail.writtenAt,
   };
 }

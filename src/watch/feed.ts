@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { runFiles } from '../train/run-folder.ts';
 import { type Changes, watchFolders } from './changes.ts';
 import { followCurves } from './curves.ts';
-import { type Message, messagesSince, positionOf, type Sent } from './messages.ts';
+import { type Message, messagesSince, type Sent } from './messages.ts';
 import type { Position } from './position.ts';
 import { followTelling, type Told } from './telling.ts';
 
@@ -56,7 +56,7 @@ export function createFeed(folder: string, tell: () => Told): Feed {
   return {
     page() {
       if (!changes) refresh();
-      return telling.told().page(positionOf(curves, telling));
+      return telling.told().page(telling.version());
     },
     join(onChange) {
       listeners.add(onChange);

@@ -20,6 +20,10 @@ export interface State {
   status: string;
   totalSteps: number | null;
   progress: Progress | null;
+  /** When a line was last written, milliseconds since 1970. */
+  writtenAt: number | null;
+  /** Why the report is not told anew, where the folder can no longer be read. */
+  trouble: string | null;
 }
 
 /** What was sent on one connection beside the points. */
@@ -91,6 +95,8 @@ function stateSince(here: Position, sent: Sent, curves: Curves, telling: Telling
     status: telling.status(),
     totalSteps: telling.totalSteps(),
     progress: curves.progress(),
+    writtenAt: curves.writtenAt(),
+    trouble: telling.trouble(),
   };
   const text = JSON.stringify(data);
   if (text === sent.state) return [];

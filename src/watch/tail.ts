@@ -1,9 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 /** Reads a file of lines that somebody else appends to. */
 export interface LineTail {
   /** What came since the last call. */
   read(): TailRead;
+  /** When the file was last written, milliseconds since 1970; null where it is not there. */
+  writtenAt(): number | null;
 }
 
 export interface TailRead {
@@ -25,6 +27,7 @@ export function tailLines(file: string): LineTail {
   let head: Buffer = Buffer.alloc(0);
   let rest: Buffer = Buffer.alloc(0);
   let passingOver = false;
+  let writtenAt: number | null = null;
 
   const forget = () => {
     offset = 0;
@@ -48,7 +51,8 @@ export function tailLines(file: string): LineTail {
 
   const readFrom = (handle: number): TailRead => {
     const lines: string[] = [];
-    const { size } = fstatSync(handle);
+    const { size, mtimeMs } = fstatSync(handle);
+    writtenAt = mtimeMs;
     if (size === offset) return { lines, restarted: false };
     const restarted = size < offset || !readAt(handle, 0, head.length).equals(head);
     if (restarted) forget();
@@ -68,6 +72,7 @@ export function tailLines(file: string): LineTail {
       if (handle === undefined) {
         const restarted = offset > 0;
         forget();
+        writtenAt = null;
         return { lines: [], restarted };
       }
       try {
@@ -76,6 +81,7 @@ export function tailLines(file: string): LineTail {
         closeSync(handle);
       }
     },
+    writtenAt: () => writtenAt,
   };
 }
 
@@ -85,9 +91,12 @@ function readAt(handle: number, position: number, length: number): Buffer {
 }
 
 function openIfThere(file: string): number | undefined {
+  let handle: number | undefined;
   try {
-    return openSync(file, 'r');
-  } catch {
-    return undefined;
-  }
+    // Opening a named pipe would otherwise wait for somebody to write into it.
+    handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (fstatSync(handle).isFile()) return handle;
+    closeSync(handle);
+  } catch {}
+  return undefined;
 }

@@ -1,14 +1,15 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RunStatus, readRunRecord, runFiles } from '../train/run-folder.ts';
+import { LorikeetError } from '../errors.ts';
+import { readRecord } from '../report/read-record.ts';
+import { type RunRecord, type RunStatus, runFiles } from '../train/run-folder.ts';
 import { shortHash } from './hash.ts';
-import type { Position } from './position.ts';
 
 /** The report of a run folder, as it is written for a page that goes on living. */
 export interface Told {
   sections: Section[];
-  /** The whole page, for a watcher who comes now: it asks for what came after `position`. */
-  page(position: Position): string;
+  /** The whole page, for a watcher who comes now; `version` is that of its sections. */
+  page(version: string): string;
 }
 
 export interface Section {
@@ -23,6 +24,8 @@ export interface Telling {
   /** Looks at what changed; milliseconds after which to look again, where it is too early to tell anew. */
   refresh(evaluations: number, steps: number): number | undefined;
   told(): Told;
+  /** Why it could not be told anew; what was told before still stands. */
+  trouble(): string | null;
   status(): RunStatus | 'unknown';
   totalSteps(): number | null;
   /** Of all sections, and of each. */
@@ -47,20 +50,33 @@ export function followTelling(folder: string, tell: () => Told, now = () => perf
   let totalSteps: number | null = null;
   let version = '-';
   let hashes = new Map<string, string>();
+  let trouble: string | null = null;
 
   const readState = () => {
     const stamp = stampOf(join(folder, runFiles.record));
     if (stamp === recordFrom) return;
     recordFrom = stamp;
-    const record = readRunRecord(folder);
+    const record = recordOf(folder);
     status = record?.status ?? 'unknown';
-    totalSteps = typeof record?.totalSteps === 'number' ? record.totalSteps : null;
+    totalSteps = record?.totalSteps ?? null;
+  };
+
+  /** The first time it must succeed. Later the folder may be moved away under a watcher's eyes. */
+  const attempt = () => {
+    try {
+      told = tell();
+      trouble = null;
+    } catch (error) {
+      if (!told) throw error;
+      trouble = error instanceof LorikeetError ? error.message : 'The run folder cannot be read.';
+    }
+    return told;
   };
 
   const tellAnew = (from: string, steps: number) => {
     const start = now();
-    told = tell();
-    hashes = new Map(told.sections.map(({ id, html }) => [id, shortHash(html)]));
+    const { sections } = attempt();
+    hashes = new Map(sections.map(({ id, html }) => [id, shortHash(html)]));
     version = shortHash([...hashes].flat().join(' '));
     toldFrom = from;
     toldSteps = steps;
@@ -80,11 +96,21 @@ export function followTelling(folder: string, tell: () => Told, now = () => perf
       return undefined;
     },
     told: () => told as Told,
+    trouble: () => trouble,
     status: () => status,
     totalSteps: () => totalSteps,
     version: () => version,
     hashes: () => hashes,
   };
+}
+
+/** Nothing where the file is not there or is not a run's: the report says so. */
+function recordOf(folder: string): RunRecord | undefined {
+  try {
+    return readRecord(folder).record;
+  } catch {
+    return undefined;
+  }
 }
 
 function scoreStamps(folder: string): string[] {
