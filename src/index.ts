@@ -1,20 +1,51 @@
 /** The library: everything that the command does, for programs. `lorikeet/loss` stands apart, for browsers too. */
+export type { Chance, DataCheck, Overlap, SharedData, SplitCheck } from './check/data-check.ts';
+export { describeCheck } from './check/describe.ts';
 export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
-export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
+export {
+  type Inspection,
+  type InspectOptions,
+  inspect,
+  openInspection,
+} from './inspect/inspection.ts';
+export type { Unmatched } from './inspect/open-dump.ts';
 export type {
+  InspectedImage,
+  InspectedRow,
+  InspectedToken,
+  LabelToken,
+  MaskedToken,
+  MaskReason,
+  ReasonTally,
+  RefusedRow,
+  RowWouldBe,
+  SeenRow,
+  TokenWouldBe,
+  TopToken,
+} from './inspect/row.ts';
+export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
+export { type CheckedEvent, type CheckOptions, check } from './train/check.ts';
+export type {
+  BaseFacts,
+  BaselineEvent,
   CheckEvent,
   DataSummary,
   Decision,
   EstimateEvent,
   EvaluateEvent,
+  Evaluation,
   FinishEvent,
+  Interval,
   NoticeEvent,
+  Scores,
+  ScoringEvent,
   SkipEvent,
   StartEvent,
   StepEvent,
   TrainEvent,
 } from './train/events.ts';
+export type { RowScore, TokenScore } from './train/row-scores.ts';
 export { type TrainOptions, train } from './train/train.ts';

@@ -1,7 +1,9 @@
 /** What the documents say about config and data is held to the code: a word, a default or an example that drifts fails. */
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config/load.ts';
 import { configSchema, fullSchema, loraDefaults } from '../src/config/schema.ts';
@@ -9,6 +11,7 @@ import { words } from '../src/config/words.ts';
 import { openDataset } from '../src/data/dataset.ts';
 import { formNames } from '../src/data/rows/form.ts';
 import { folderOf } from './data/folder.ts';
+import { tinyRows, tinyRun } from './train/tiny-run.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -95,6 +98,33 @@ describe('examples', () => {
   });
 });
 
+describe('examples/inspect.ts', () => {
+  const jiti = join(root, 'node_modules/jiti/lib/jiti-cli.mjs');
+  const env = { ...process.env, JITI_FS_CACHE: 'false' };
+  const run = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [jiti, join(root, 'examples/inspect.ts'), ...args], { env });
+
+  it('prints every label token of a row with its loss', async () => {
+    const { stdout } = await run(join(tinyRun(), 'config.yaml'), '1');
+    const [head, ...lines] = stdout.trimEnd().split('\n');
+    const arithmetic = lines.pop()!;
+    const tokens = lines.map((line) => /^(\d+\.\d{4}) {2}("(?:[^"\\]|\\.)*")/.exec(line)!);
+    expect(head).toMatch(new RegExp(`^row 1: ${tokens.length} of \\d+ tokens are trained$`));
+    expect(tokens.map(([, , text]) => JSON.parse(text)).join('')).toBe(`${tinyRows[1].answer}<|im_end|>\n`);
+    const losses = tokens.map(([, loss]) => Number(loss));
+    const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+    expect(Number(/[\d.]+$/.exec(arithmetic)![0])).toBeCloseTo(mean, 3);
+  });
+
+  it('says in a line what is wrong', async () => {
+    const failure = await run(join(tinyRun(), 'config.yaml'), '99').catch((error) => error);
+    expect(failure).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^config: .*rows from 0 to 4 expected, got 99.*\n$/),
+    });
+  });
+});
+
 describe('README.md', () => {
   it('shows a config that loads', async () => {
     const [, text] = /```yaml\n([\s\S]+?)```/.exec(read('README.md'))!;
@@ -121,7 +151,10 @@ describe('links', () => {
     'CONTRIBUTING.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/report.md',
+    'docs/loss.md',
     'docs/training.md',
+    'docs/inspect.md',
     'docs/LOG.md',
   ])('of %s lead to files that are there', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link);

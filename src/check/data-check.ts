@@ -19,6 +19,7 @@ export interface SplitCheck {
   split: 'train' | 'validation';
   /** Rows that are used. */
   rows: number;
+  /** Rows that are not used, by what is wrong with them, the commonest first. */
   refused: { count: number; reasons: { reason: string; count: number; rows: number[] }[] };
   /** Tokens of the rows that are used, by why they are or are not trained on. */
   tokens: Record<TokenKind, number>;
@@ -31,11 +32,12 @@ export interface SplitCheck {
     distinct: number;
     /** Places in rows. */
     uses: number;
-    /** Distinct pictures by their size in pixels and the tokens they become, the commonest first. */
+    /** Distinct pictures by their size in pixels and the tokens they become: the hundred commonest, first. */
     sizes: { width: number; height: number; tokens: number; images: number }[];
-    /** Pictures of which more than 90 % of the pixels are at the top of the range. */
+    /** Pictures of which more than 90 % of the pixels are at the top of the range; names of a few, 16-bit grey first. */
     saturated: { count: number; sixteenBit: number; files: string[] };
   };
+  /** Answers in the rows that show a picture. */
   questionsPerImage: { least: number; median: number; most: number; mean: number };
   answers: {
     distinct: number;

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { lorikeetVersion } from '../train/version.ts';
+import { checkCommand } from './check-command.ts';
 import { describeFailure } from './failure.ts';
+import { inspectCommand } from './inspect-command.ts';
 import { trainCommand } from './train-command.ts';
 
 const program = new Command('lorikeet')
@@ -43,6 +45,63 @@ Examples:
   )
   .action(async (file: string | undefined, options) => {
     process.exitCode = await trainCommand(file, options);
+  });
+
+program
+  .command('check')
+  .summary('Check the data of a config file, without training.')
+  .description(
+    'Reads every row and decodes every picture as a training run would before its first step, and tells what it found: ' +
+      'tokens, labels, pictures, answers, and what stands in training and validation alike. The model needs no ' +
+      'weights for it. Exits 0 where a run could start.',
+  )
+  .usage('FILE [--set key=value ...] [--json]')
+  .argument('[file]', 'the config: YAML, or TypeScript through defineConfig')
+  .option('--set <key=value...>', 'change words of the config: --set data.onBadRow=skip')
+  .option('--json', 'print one JSON document and nothing else')
+  .helpOption('-h, --help', 'Show this help.')
+  .action(async (file: string | undefined, options) => {
+    process.exitCode = await checkCommand(file, options);
+  });
+
+program
+  .command('inspect')
+  .summary('Show what the loss sees: every token of a row, and what it costs.')
+  .description(
+    'Shows rows as the model receives them: every token, whether it is trained or why not, and with the weights at hand ' +
+      'what each trained token costs, what would have been said instead and how the loss adds up.',
+  )
+  .usage(
+    'FILE [--row N ...] [--split SPLIT] [--adapter DIR] [--labels RULE] [--json] [--html FILE] [--set key=value ...]',
+  )
+  .argument('[file]', 'the config: YAML, or TypeScript through defineConfig')
+  .option('--row <n...>', 'rows by number, from 0, or all; without it the first 20')
+  .addOption(
+    new Option('--split <split>', 'rows of which file').choices(['train', 'validation']).default('train'),
+  )
+  .option('--adapter <dir>', "an adapter's folder, or a run's; without it the config's adapter, or none")
+  .option(
+    '--labels <rule>',
+    'another label rule beside ours: all, notImage, notPadding, or a .json file of your collator',
+  )
+  .option('--json', 'one JSON document on stdout')
+  .option('--html <file>', 'one page that opens offline, with the pictures')
+  .option('--set <key=value...>', 'change words of the config: --set image.maxPixels=200704')
+  .helpOption('-h, --help', 'Show this help.')
+  .addHelpText(
+    'after',
+    `
+Examples:
+
+  lorikeet inspect vqa.yaml --row 0 7
+  lorikeet inspect vqa.yaml --split validation --adapter runs/first
+  lorikeet inspect vqa.yaml --labels all            # what labels = input_ids.clone() trains
+  lorikeet inspect vqa.yaml --row all --json > rows.json
+  lorikeet inspect vqa.yaml --html rows.html
+`,
+  )
+  .action(async (file: string | undefined, options) => {
+    process.exitCode = await inspectCommand(file, options);
   });
 
 // A reader that goes away (`| head`) ends the story, not the training.

@@ -1,7 +1,8 @@
 import type {
   CheckEvent,
-  EvaluateEvent,
+  Evaluation,
   FinishEvent,
+  ScoringEvent,
   SkipEvent,
   StepEvent,
   TrainEvent,
@@ -21,6 +22,8 @@ export interface Progress {
   show(event: TrainEvent): void;
   /** A line of its own, above the progress line where there is one. */
   line(text: string): void;
+  /** Takes the progress line away where there is one. */
+  clear(): void;
   /** Leaves the cursor on a fresh line. */
   end(): void;
 }
@@ -93,18 +96,24 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
         );
       case 'step':
         return tell(stepLine(event, totalSteps), event.step === 1 || event.step === totalSteps);
+      case 'scoring':
+        return tell(scoringLine(event), false);
+      case 'baseline':
+        clear();
+        return line(`Before step 1: ${scoresLine(event)}`);
       case 'evaluate':
-        return line(evaluateLine(event));
+        clear();
+        return line(`step ${event.step}  ${scoresLine(event)}${event.best ? '  (best so far)' : ''}`);
       case 'finish':
         clear();
         return line(finishLine(event, output));
     }
   };
-  return { show, line, end };
+  return { show, line, clear, end };
 }
 
-function checkLine({ split, rows, totalRows }: CheckEvent): string {
-  return `checking ${split} rows  ${number(rows)}/${number(totalRows)}`;
+function checkLine({ split, rows, totalRows, secondsLeft }: CheckEvent): string {
+  return `checking ${split} rows  ${number(rows)}/${number(totalRows)}  ${duration(secondsLeft)} left`;
 }
 
 function stepLine(event: StepEvent, totalSteps: number): string {
@@ -118,13 +127,22 @@ function stepLine(event: StepEvent, totalSteps: number): string {
   ].join('  ');
 }
 
-function evaluateLine(event: EvaluateEvent): string {
-  const answers = event.answerLoss === null ? '' : `, answers alone ${event.answerLoss.toFixed(4)}`;
+function scoringLine({ step, rows, totalRows, secondsLeft }: ScoringEvent): string {
+  const when = step === 0 ? 'before step 1' : `after step ${step}`;
+  return `scoring ${when}  ${number(rows)}/${number(totalRows)} rows  ${duration(secondsLeft)} left`;
+}
+
+function scoresLine({ loss, answerLoss, tokenAccuracy, exactMatch, gap }: Evaluation): string {
+  const answers = answerLoss === null ? '' : `, answers alone ${answerLoss.toFixed(4)}`;
+  const beside = gap === undefined ? '' : `, ${signed(gap.value)} beside training rows`;
   return (
-    `step ${event.step}  validation loss ${event.loss.toFixed(4)}${answers}, ` +
-    `${percent(event.tokenAccuracy)} of tokens right, ${percent(event.exactMatch)} of answers exact` +
-    `${event.best ? '  (best so far)' : ''}`
+    `validation loss ${loss.toFixed(4)}${answers}${beside}, ` +
+    `${percent(tokenAccuracy)} of tokens right, ${percent(exactMatch)} of answers exact`
   );
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`;
 }
 
 function finishLine(event: FinishEvent, output: string): string {

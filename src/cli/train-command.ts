@@ -1,8 +1,8 @@
 import { loadConfig } from '../config/load.ts';
-import { LorikeetError } from '../errors.ts';
 import { readRunRecord } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
 import { shortPath } from '../words.ts';
+import { configWords } from './config-words.ts';
 import { createProgress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
 
@@ -13,7 +13,7 @@ export interface TrainCommandOptions {
 
 /** Runs `lorikeet train` and gives the exit code: 0 where the run finished, 130 where Ctrl-C stopped it. */
 export async function trainCommand(file: string | undefined, options: TrainCommandOptions): Promise<number> {
-  const words = separateFile(file, options.set ?? []);
+  const words = configWords('train', file, options.set);
   const config = await loadConfig(words.file, { set: words.set });
   const progress = createProgress(process.stdout);
   const stop = stopOnSignals(() =>
@@ -46,17 +46,4 @@ function tellWhatIsKept(output: string): void {
   const step = readRunRecord(output)?.adapterStep;
   if (!step) return;
   process.stdout.write(`\nKept   ${shortPath(output)}/adapter  (what was learned up to step ${step})\n`);
-}
-
-/** `--set a=1 vqa.yaml` takes the file for one of its own words; it is the one without an equals sign. */
-function separateFile(file: string | undefined, set: string[]): { file: string; set: string[] } {
-  if (file !== undefined) return { file, set };
-  const found = set.findLast((word) => !word.includes('='));
-  if (found === undefined) {
-    throw new LorikeetError('config', {
-      what: 'a config file expected, got none',
-      fix: 'Name it: lorikeet train FILE.yaml. `lorikeet train --help` shows the smallest one.',
-    });
-  }
-  return { file: found, set: set.filter((word) => word !== found) };
 }

@@ -34,6 +34,10 @@ export const dataSchema = z.strictObject({
 export const imageSchema = z.strictObject({
   minPixels: wholeFrom(1).optional().describe("overrides the checkpoint's preprocessor"),
   maxPixels: wholeFrom(1).optional().describe("overrides the checkpoint's preprocessor"),
+  sixteenBit: z
+    .enum(['clip', 'scale'])
+    .default('clip')
+    .describe('16-bit grey: clipped at 255, or scaled by the bits in use'),
 });
 
 export const loraSchema = z.strictObject({
@@ -74,6 +78,15 @@ export const trainSchema = z.strictObject({
     .max(2 ** 32 - 1)
     .default(42),
   evaluateEvery: wholeFrom(0).default(50).describe('steps between evaluations; 0 evaluates at the end alone'),
+  evaluateStart: z
+    .boolean()
+    .default(true)
+    .describe(
+      'scores the validation data before step 1 too: what the base, or the adapter gone on from, gives',
+    ),
+  gapRows: wholeFrom(0)
+    .default(64)
+    .describe('training rows scored with every evaluation, always the same, to tell the gap to validation'),
   recompute: z
     .boolean()
     .default(true)

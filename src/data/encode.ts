@@ -1,6 +1,7 @@
 import { LorikeetError } from '../errors.ts';
 import { checkConversation } from './conversation.ts';
 import { type Encoded, type Example, type Grid, isLabel, type TokenKind, tokenKinds } from './example.ts';
+import { imagesOf } from './example-images.ts';
 import { withPlace } from './place.ts';
 import { type Segment, segmentsOf } from './segments.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
@@ -58,12 +59,6 @@ function checkTurns(example: Example): void {
   } catch (error) {
     throw withPlace(error, { row: example.row });
   }
-}
-
-function imagesOf(example: Example) {
-  return example.turns.flatMap((turn) =>
-    turn.content.flatMap((part) => (part.type === 'image' ? [part.image] : [])),
-  );
 }
 
 function checkGrids(

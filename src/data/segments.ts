@@ -1,5 +1,6 @@
 import { LorikeetError } from '../errors.ts';
 import type { Example, Turn } from './example.ts';
+import { remember } from './remember.ts';
 import type { ChatTemplate, TemplateMessage, TemplatePart } from './template.ts';
 
 /**
@@ -21,16 +22,13 @@ export function segmentsOf(example: Example, template: ChatTemplate): Segment[] 
     turn.content.flatMap((part) => (part.type === 'text' ? [{ turn: index, text: part.text }] : [])),
   );
   const marks = marksFor(texts, template);
-  const skeleton = render(example, template, messagesOf(turns, marks));
+  const skeleton = skeletonOf(example, template, messagesOf(turns, marks));
   const segments = cut(example, skeleton, texts, marks);
-  const real = render(
-    example,
-    template,
-    messagesOf(
-      turns,
-      texts.map(({ text }) => text),
-    ),
+  const written = messagesOf(
+    turns,
+    texts.map(({ text }) => text),
   );
+  const real = rendered(example, () => template.render(written));
   if (segments.map(({ text }) => text).join('') !== real) throw rewritten(example, template);
   return segments;
 }
@@ -68,9 +66,20 @@ function messagesOf(turns: Turn[], texts: string[]): TemplateMessage[] {
   });
 }
 
-function render(example: Example, template: ChatTemplate, messages: TemplateMessage[]): string {
+/** Conversations of one shape have the same skeleton: what is rendered holds no text of theirs. */
+const skeletons = new WeakMap<ChatTemplate, (shape: string) => string>();
+const mostShapes = 256;
+
+function skeletonOf(example: Example, template: ChatTemplate, messages: TemplateMessage[]): string {
+  const known =
+    skeletons.get(template) ?? remember((shape) => template.render(JSON.parse(shape)), mostShapes);
+  skeletons.set(template, known);
+  return rendered(example, () => known(JSON.stringify(messages)));
+}
+
+function rendered(example: Example, render: () => string): string {
   try {
-    return template.render(messages);
+    return render();
   } catch (cause) {
     if (!(cause instanceof LorikeetError)) throw cause;
     throw new LorikeetError('data', {

@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { LorikeetError } from '../errors.ts';
+import { remember } from './remember.ts';
 import { type ChatTemplate, compileTemplate } from './template.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
 
@@ -22,6 +23,8 @@ export interface ChatTokenizer {
   decode(ids: Iterable<number>, options?: { skipSpecial?: boolean }): string;
   /** The token that ends a turn, as the tokenizer's config names it. */
   readonly eosToken: string | undefined;
+  /** The token that fills batches, as the tokenizer's config names it. */
+  readonly padToken: string | undefined;
   /** Greatest id + 1. A checkpoint's embedding may have more rows. */
   readonly vocabularySize: number;
   readonly template: ChatTemplate;
@@ -41,14 +44,16 @@ function buildTokenizer(files: TokenizerFiles): ChatTokenizer {
   const { special, plain } = sortAddedTokens(files);
   const text = textTokenizer(files, plain);
   const spellings = new Map([...special].map(([token, id]) => [id, token]));
+  const encode = remember((value) => encodeText(text, value, spellings));
   return {
     folder: files.folder,
-    encodeText: (value) => encodeText(text, value, spellings),
+    encodeText: (value) => encode(value).slice(),
     splitSpecial: splitterOf(special),
     specialId: (token) => special.get(token) ?? missingToken(files, token),
     specialTokens: special,
     decode: (ids, options = {}) => decode(text, ids, spellings, options.skipSpecial ?? false),
     eosToken: files.namedTokens.get('eos_token'),
+    padToken: files.namedTokens.get('pad_token'),
     vocabularySize: vocabularySize(text, special),
     template: compileTemplate(
       files.template.source,

@@ -23,6 +23,13 @@ export async function openCheckpointFolder(dir: string): Promise<Map<string, Ten
   return refuseFolder(dir, names);
 }
 
+/** Whether there are weights at all, in whatever form: a tokenizer and its config.json can stand alone. */
+export async function holdsWeights(dir: string): Promise<boolean> {
+  return (await listFolder(dir)).some((name) =>
+    /\.(safetensors|bin|pth|pt|gguf)(\.index\.json)?$/.test(name),
+  );
+}
+
 /** Throws a `checkpoint` error where `dir` is no folder, or the hub cache's folder around the one that is meant. */
 export async function checkModelFolder(dir: string): Promise<void> {
   const status = await stat(dir).catch(() => undefined);

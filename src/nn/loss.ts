@@ -22,6 +22,8 @@ export interface NextTokenLoss {
   logSumExp: Value;
   label: Value;
   largest: Value;
+  /** [N, V] the logits that the losses were computed from: for a few rows that somebody looks at. */
+  logits(): Value;
   /** The gradient of the sum of the N losses with respect to the hidden states and the head's blocks. */
   seeds(): Seed[];
 }
@@ -36,7 +38,7 @@ export function nextTokenLoss(net: Network, headWeight: string, hidden: Value, l
     const largest = graph.reduceMax(z, [1]);
     const sum = graph.reduceSum(graph.exp(graph.subtract(z, largest)), [1]);
     const label = graph.reduceSum(graph.multiply(z, isLabel(graph, labels, block)), [1]);
-    return { largest, sum, label };
+    return { z, largest, sum, label };
   });
   const largest = parts.map((part) => part.largest).reduce(graph.maximum);
   const total = parts
@@ -47,6 +49,11 @@ export function nextTokenLoss(net: Network, headWeight: string, hidden: Value, l
     logSumExp,
     label: parts.map((part) => part.label).reduce(graph.add),
     largest,
+    logits: () =>
+      graph.concat(
+        parts.map(({ z }) => z),
+        1,
+      ),
     seeds: () => lossSeeds(graph, { blocks, logits, hidden, labels, logSumExp }),
   };
 }

@@ -36,9 +36,12 @@ export type StripCell = StripToken | StripImage;
  * image runs folded. Details show under the pointer and on focus (arrow keys go along the strip).
  */
 export function tokenStrip(cells: readonly StripCell[], name: string): Html {
-  return html`<div class="strip" role="group" aria-label="${name}">${cells.map((cell, at) =>
-    'imageTokens' in cell ? imageCell(cell, at === 0) : tokenCell(cell, at === 0),
-  )}</div>`;
+  const shown = cells.map((cell, at) => {
+    if ('imageTokens' in cell) return imageCell(cell, at === 0);
+    // A special token has no white space before it; without this, lines would break inside it.
+    return [cell.text.startsWith('<') && html`<wbr>`, tokenCell(cell, at === 0)];
+  });
+  return html`<div class="strip" role="group" aria-label="${name}">${shown}</div>`;
 }
 
 /**

@@ -1,4 +1,7 @@
 import { dataFindings } from './findings/data.ts';
+import { overfittingFindings } from './findings/overfitting.ts';
+import { progressFindings } from './findings/progress.ts';
+import { rateFindings } from './findings/rate.ts';
 import type { RunStory } from './run-story.ts';
 
 /** Something that the run's own numbers say, strong enough to act on. */
@@ -14,5 +17,10 @@ export interface Finding {
 
 /** What the run's numbers say, the weightiest first; empty where they are too few to say anything. */
 export function findingsOf(story: RunStory): Finding[] {
-  return [...dataFindings(story)];
+  return [
+    ...progressFindings(story),
+    ...rateFindings(story),
+    ...overfittingFindings(story),
+    ...dataFindings(story),
+  ];
 }

@@ -5,7 +5,7 @@ import { readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { FullConfig, LoraConfig } from '../config/schema.ts';
 import { loraDefaults } from '../config/schema.ts';
 import { readTensor, type TensorLocation } from '../formats/safetensors.ts';
-import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
+import { loadModelConfig, modelType, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { trainsVision } from '../models/qwen2-vl/forward.ts';
 import {
   hubName,
@@ -17,7 +17,7 @@ import {
 import type { Parameter } from '../nn/network.ts';
 import { physicalCores } from '../runtime/threads.ts';
 import { type CompiledModelStep, compileSteps } from './compiled-step.ts';
-import type { Decision } from './events.ts';
+import type { BaseFacts, Decision, StartEvent } from './events.ts';
 import { addLora, frozenParameters, type ParameterRoles, trainWhole } from './parameters.ts';
 import type { WriteAdapter } from './record.ts';
 import type { CompiledStep, Trainable } from './step.ts';
@@ -36,7 +36,8 @@ export interface CompileOptions {
 }
 
 /** What a run needs of a model. */
-export interface CompiledModel extends CompiledStep {
+export interface CompiledModel extends CompiledStep, Pick<StartEvent, 'lora'> {
+  base: BaseFacts;
   device: string;
   threads: number;
   decisions: Decision[];
@@ -51,7 +52,7 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
   const config = await loadModelConfig(options.modelDir);
   const weights = await openModelWeights(options.modelDir, config);
   const frozen = frozenParameters(config, weights);
-  const { roles, write, decisions } = await (options.full
+  const { roles, write, lora, decisions } = await (options.full
     ? wholeParameters(config, frozen, options)
     : loraParameters(config, frozen, options));
   const threads = options.threads ?? physicalCores();
@@ -63,9 +64,13 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),
     nextLogits: (sample) => step.nextLogits(sample),
+    explain: (sample, positions) => step.explain(sample, positions),
+    lossesAt: (sample, positions) => step.lossesAt(sample, positions),
     close: () => step.close(),
     device: 'cpu',
     threads,
+    base: baseFacts(config, weights),
+    ...(lora && { lora }),
     decisions: [
       ...decisions,
       { what: 'device', value: 'cpu', reason: 'the one target that this version trains on' },
@@ -86,6 +91,7 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
 interface Settled {
   roles: ParameterRoles;
   write: WriteAdapter;
+  lora?: StartEvent['lora'];
   decisions: Decision[];
 }
 
@@ -105,8 +111,10 @@ async function loraParameters(
   const initial = adapter && new Map([...adapter.tensors].map(([name, { values }]) => [name, values]));
   const roles = addLora(config, frozen, settings, { seed, initial });
   const { rank, alpha, dropout, rslora } = settings;
+  const { scale } = [...roles.lora.values()][0];
   return {
     roles,
+    lora: { ...settings, scale },
     write: (dir) =>
       writeAdapter(
         dir,
@@ -123,7 +131,7 @@ async function loraParameters(
       },
       {
         what: 'lora scale',
-        value: [...roles.lora.values()][0].scale,
+        value: scale,
         reason: rslora ? 'alpha / sqrt(rank), rsLoRA' : 'alpha / rank',
       },
     ],
@@ -163,11 +171,30 @@ async function wholeParameters(
   };
 }
 
+function baseFacts(config: Qwen2VLConfig, weights: Map<string, TensorLocation>): BaseFacts {
+  const sizes = parameterTable(config).map(({ shape }) =>
+    shape.reduce((product, length) => product * length, 1),
+  );
+  return {
+    modelType,
+    parameters: sizes.reduce((sum, size) => sum + size, 0),
+    vocabulary: config.text.vocabSize,
+    dtypes: dtypesOf(weights),
+  };
+}
+
+function dtypesOf(weights: Map<string, TensorLocation>): string[] {
+  return [...new Set([...weights.values()].map(({ dtype }) => dtype))].sort();
+}
+
 function describeWeights(weights: Map<string, TensorLocation>): Decision {
-  const dtypes = [...new Set([...weights.values()].map(({ dtype }) => dtype))].sort();
   const files = new Set([...weights.values()].map(({ file }) => file)).size;
   const where = `mapped from ${files === 1 ? 'one file' : `${files} files`}, never copied`;
-  return { what: 'weights', value: dtypes.join(', '), reason: `${where}; every sum is computed in f32` };
+  return {
+    what: 'weights',
+    value: dtypesOf(weights).join(', '),
+    reason: `${where}; every sum is computed in f32`,
+  };
 }
 
 function describeVision(trained: boolean): Decision {

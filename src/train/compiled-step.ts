@@ -12,6 +12,7 @@ import {
 import {
   gradientName,
   imageEmbeddings,
+  inspectionGraph,
   isVision,
   logitsGraph,
   type ModelDefinition,
@@ -22,13 +23,32 @@ import {
   visionGraph,
 } from '../models/qwen2-vl/forward.ts';
 import { openSession, type Session, type SessionOptions, type TensorData } from '../runtime/session.ts';
-import type { CompiledStep, Gradients, Sample, SampleLoss, StepAddress, Trainable } from './step.ts';
+import { likeliest } from './likeliest.ts';
+import type {
+  CompiledStep,
+  Gradients,
+  Sample,
+  SampleLoss,
+  StepAddress,
+  TokenLoss,
+  Trainable,
+} from './step.ts';
 
-/** A compiled model that can also say what it would answer. */
+/** A compiled model that can also say what it would answer, and what any token of a text costs it. */
 export interface CompiledModelStep extends CompiledStep {
   /** The logits [V] that follow the sample's last token. */
   nextLogits(sample: Sample): Promise<Float32Array>;
+  /** Loss and likeliest tokens at positions of the text, each predicted from the one before it; none is 0. */
+  explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]>;
+  /** Losses alone, at as many positions as one likes. */
+  lossesAt(sample: Sample, positions: readonly number[]): Promise<Float32Array>;
 }
+
+/** Rows whose logits are held at once: 78 MB at V = 151,936. */
+const rowsWithLogits = 128;
+
+/** Likeliest tokens that are told. */
+const shownTokens = 5;
 
 export function compileSteps(
   model: ModelDefinition,
@@ -42,7 +62,7 @@ class SessionStep implements CompiledModelStep {
   readonly trainables: Trainable[];
   readonly #model: ModelDefinition;
   readonly #inlineVision: boolean;
-  readonly #graphs: Record<'training' | 'scoring' | 'logits' | 'vision', LazySession>;
+  readonly #graphs: Record<'training' | 'scoring' | 'inspection' | 'logits' | 'vision', LazySession>;
 
   constructor(model: ModelDefinition, trainables: Trainable[], options: SessionOptions) {
     this.trainables = trainables;
@@ -52,6 +72,7 @@ class SessionStep implements CompiledModelStep {
     this.#graphs = {
       training: lazy(trainingGraph),
       scoring: lazy(scoringGraph),
+      inspection: lazy(inspectionGraph),
       logits: lazy(logitsGraph),
       vision: lazy(visionGraph),
     };
@@ -88,6 +109,28 @@ class SessionStep implements CompiledModelStep {
     const rows = Int32Array.of(sample.encoded.ids.length - 1);
     const outputs = await this.#graphs.logits.run({ ...feeds, ...vectors({ rows }) }, this.trainables);
     return outputs[outputNames.logits] as Float32Array;
+  }
+
+  async explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]> {
+    const feeds = await this.#feeds([sample]);
+    const explained: TokenLoss[] = [];
+    for (let start = 0; start < positions.length; start += rowsWithLogits) {
+      const part = positions.slice(start, start + rowsWithLogits);
+      explained.push(...splitTokens(await this.#predict('inspection', feeds, sample, part), part.length));
+    }
+    return explained;
+  }
+
+  async lossesAt(sample: Sample, positions: readonly number[]): Promise<Float32Array> {
+    if (positions.length === 0) return new Float32Array(0);
+    const outputs = await this.#predict('scoring', await this.#feeds([sample]), sample, positions);
+    return splitLosses(outputs, [positions.length])[0].losses;
+  }
+
+  #predict(graph: 'scoring' | 'inspection', feeds: Feeds, { encoded }: Sample, positions: readonly number[]) {
+    const rows = Int32Array.from(positions, (t) => t - 1);
+    const labels = Int32Array.from(positions, (t) => encoded.ids[t]);
+    return this.#graphs[graph].run({ ...feeds, ...vectors({ rows, labels }) }, this.trainables);
   }
 
   async close(): Promise<void> {
@@ -174,6 +217,21 @@ function concatenate(parts: readonly Float32Array[]): Float32Array {
     at += part.length;
   }
   return joined;
+}
+
+function splitTokens(outputs: Record<string, TensorData>, count: number): TokenLoss[] {
+  const logSumExp = outputs[outputNames.logSumExp];
+  const logits = outputs[outputNames.logits] as Float32Array;
+  const { losses } = splitLosses(outputs, [count])[0];
+  const words = logits.length / count;
+  return Array.from(losses, (loss, n) => {
+    const row = logits.subarray(n * words, (n + 1) * words);
+    const top = likeliest(row, shownTokens).map((id) => ({
+      id,
+      probability: Math.exp(row[id] - logSumExp[n]),
+    }));
+    return { loss, top };
+  });
 }
 
 /** Loss = log sum exp - the label's logit; a hit where no logit is larger than the label's. */

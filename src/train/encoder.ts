@@ -1,20 +1,25 @@
+import type { Config } from '../config/schema.ts';
 import { encodeExample } from '../data/encode.ts';
 import type { Encoded, Example, Grid, ImageReference } from '../data/example.ts';
-import { decodeImage, imageSize } from '../data/image/decode.ts';
-import { withPlace } from '../data/place.ts';
+import { eachImage } from '../data/example-images.ts';
+import { type DecodedImage, type DecodeOptions, decodeImage, imageSize } from '../data/image/decode.ts';
 import type { Processor } from '../data/processor.ts';
 import { type ChatTokenizer, loadTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { checkModelFolder } from '../formats/checkpoint-folder.ts';
-import { checkSpecialTokens, loadModelConfig } from '../models/qwen2-vl/config.ts';
+import { checkSpecialTokens, loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { loadProcessor, type PixelLimits } from '../models/qwen2-vl/processor.ts';
 import type { Sample } from './step.ts';
 
 /** Everything that decides what an example becomes; plain data, so that another thread can build the same. */
 export interface EncoderSettings {
   modelDir: string;
-  image: PixelLimits;
+  image: PixelLimits & DecodeOptions;
   maxLength: number;
+}
+
+export function encoderSettings({ model, image, data }: Config): EncoderSettings {
+  return { modelDir: model, image, maxLength: data.maxLength };
 }
 
 /** From examples to what the model reads. */
@@ -23,8 +28,17 @@ export interface Encoder {
   processor: Processor;
   /** Values of one patch. */
   patchLength: number;
+  /** V, the rows of the head. */
+  vocabulary: number;
+  imageTokenId: number;
+  /** Ids that stand for pictures and their borders, never for words. */
+  visionTokens: ReadonlySet<number>;
   /** Tokens alone: of a picture only its header is read. */
   encode(example: Example): Promise<Encoded>;
+  /** The same where the grids are known already, one for each picture in the conversation's order. */
+  encodeWith(example: Example, grids: readonly Grid[]): Encoded;
+  /** A picture's pixels as `load` sees them. */
+  decode(image: ImageReference): Promise<DecodedImage>;
   /** Tokens and pixels. */
   load(example: Example): Promise<Sample>;
 }
@@ -40,19 +54,25 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
   checkVocabulary(tokenizer, config.text.vocabSize);
   checkSpecialTokens(config, (token) => tokenizer.specialTokens.get(token), modelDir);
   const { imageTokenId } = config;
-  const encodeWith = (example: Example, grids: Grid[]) =>
+  const encodeWith = (example: Example, grids: readonly Grid[]) =>
     encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount: processor.tokenCount, maxLength });
-  const gridOf = rememberPaths(async (image) => {
-    const { width, height } = await imageSize(image);
+  const decode = (reference: ImageReference) => decodeImage(reference, image);
+  const gridOf = rememberPaths(async (reference) => {
+    const { width, height } = await imageSize(reference);
     return processor.gridFor(width, height);
   });
   return {
     tokenizer,
     processor,
     patchLength: config.vision.inChannels * config.vision.temporalPatchSize * config.vision.patchSize ** 2,
+    vocabulary: config.text.vocabSize,
+    imageTokenId,
+    visionTokens: visionTokensOf(config, tokenizer),
     encode: async (example) => encodeWith(example, await eachImage(example, gridOf)),
+    encodeWith,
+    decode,
     async load(example) {
-      const images = await eachImage(example, async (image) => processor.patches(await decodeImage(image)));
+      const images = await eachImage(example, async (image) => processor.patches(await decode(image)));
       const grids = images.map(({ grid }) => grid);
       return { encoded: encodeWith(example, grids), patches: images.map(({ values }) => values) };
     },
@@ -68,6 +88,12 @@ function checkVocabulary(tokenizer: ChatTokenizer, rows: number): void {
   });
 }
 
+/** Those that config.json names, and what the tokenizer calls so beside them: `<|vision_pad|>`, `<|video_pad|>`. */
+function visionTokensOf(config: Qwen2VLConfig, { specialTokens }: ChatTokenizer): ReadonlySet<number> {
+  const named = [...specialTokens].filter(([token]) => /vision|image|video/.test(token)).map(([, id]) => id);
+  return new Set([config.imageTokenId, config.visionStartTokenId, config.visionEndTokenId, ...named]);
+}
+
 /** Many rows ask about one picture. */
 function rememberPaths(
   read: (image: ImageReference) => Promise<Grid>,
@@ -79,19 +105,4 @@ function rememberPaths(
     known.set(image.path, grid);
     return grid;
   };
-}
-
-/** In the conversation's order; errors name the row, and the picture where they do not yet. */
-function eachImage<T>({ row, turns }: Example, read: (image: ImageReference) => Promise<T>): Promise<T[]> {
-  const parts = turns.flatMap((turn) => turn.content);
-  const images = parts.flatMap((part) => (part.type === 'image' ? [part.image] : []));
-  return Promise.all(
-    images.map(async (image) => {
-      try {
-        return await read(image);
-      } catch (error) {
-        throw withPlace(error, { row, ...('path' in image ? { file: image.path } : {}) });
-      }
-    }),
-  );
 }

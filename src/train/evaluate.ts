@@ -1,32 +1,57 @@
 import { packRows } from './course.ts';
+import type { ScoringEvent, Split } from './events.ts';
 import { finiteLoss } from './gradients.ts';
-import { addSample, emptyTally, type Score, scoreOf } from './score.ts';
+import { type ScoredRow, scoredRow } from './score.ts';
 import type { SampleSource } from './source.ts';
 import type { CompiledStep } from './step.ts';
 
-export interface EvaluateOptions {
+/** Rows to score, in this order. */
+export interface ScoringPart {
+  split: Split;
+  source: SampleSource;
+  /** Of the source's rows. */
+  indices: number[];
+}
+
+export interface ScoringOptions {
   packTokens: number;
-  /** The step that errors name. */
-  at: number;
+  /** The step that errors and progress name; 0 is before the first. */
+  step: number;
   stopped: () => boolean;
 }
 
-/** The whole split through the model, in the file's order; nothing where it was stopped on the way. */
-export async function evaluate(
-  step: Pick<CompiledStep, 'evaluate'>,
-  source: SampleSource,
-  options: EvaluateOptions,
-): Promise<Score | undefined> {
-  const batches = packRows([...source.sizes.keys()], source.sizes, options.packTokens);
-  const tally = emptyTally();
-  for await (const samples of source.stream(batches)) {
-    if (options.stopped()) return undefined;
-    if (samples.length === 0) continue;
-    const results = await step.evaluate(samples);
-    samples.forEach((sample, i) => {
-      finiteLoss(sample, results[i].losses, { step: options.at, file: source.file });
-      addSample(tally, sample.encoded, results[i]);
-    });
+/** Milliseconds: what is over sooner than the first is silent, what takes longer speaks every second of the other. */
+const silent = 2000;
+const interval = 500;
+
+/** Puts rows through the model without dropout; gives nothing where it was stopped on the way. */
+export async function* scoreRows(
+  model: Pick<CompiledStep, 'evaluate'>,
+  parts: readonly ScoringPart[],
+  { packTokens, step, stopped }: ScoringOptions,
+): AsyncGenerator<ScoringEvent, ScoredRow[] | undefined> {
+  const scored: ScoredRow[] = [];
+  const totalRows = parts.reduce((sum, { indices }) => sum + indices.length, 0);
+  const begun = performance.now();
+  let speakAt = begun + silent;
+  let rows = 0;
+  for (const { split, source, indices } of parts) {
+    const batches = packRows(indices, source.sizes, packTokens);
+    let batch = 0;
+    for await (const samples of source.stream(batches)) {
+      if (stopped()) return undefined;
+      rows += batches[batch++].length;
+      const results = samples.length > 0 ? await model.evaluate(samples) : [];
+      samples.forEach((sample, i) => {
+        finiteLoss(sample, results[i].losses, { step, file: source.file });
+        scored.push(scoredRow(split, sample.encoded, results[i]));
+      });
+      const now = performance.now();
+      if (now < speakAt || rows === totalRows) continue;
+      speakAt = now + interval;
+      const secondsLeft = ((now - begun) / 1000 / rows) * (totalRows - rows);
+      yield { type: 'scoring', step, rows, totalRows, secondsLeft };
+    }
   }
-  return scoreOf(tally);
+  return scored;
 }

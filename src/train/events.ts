@@ -33,6 +33,8 @@ export interface CheckEvent {
   split: Split;
   rows: number;
   totalRows: number;
+  /** Timing: until all splits are checked. */
+  secondsLeft: number;
 }
 
 /** Something a person should know that does not stop the run. */

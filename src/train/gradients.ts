@@ -86,7 +86,7 @@ export function finishGradients(sum: GradientSum, maxNorm: number): StepGradient
 }
 
 function notFinite(whose: string, value: number, { step, ...place }: ErrorPlace): LorikeetError {
-  const isFirst = step === 1;
+  const isFirst = step !== undefined && step <= 1;
   return new LorikeetError('training', {
     step,
     ...place,

@@ -1,8 +1,17 @@
 import { adamwStep, createAdamW } from '../optim/adamw.ts';
 import { learningRate, type Schedule } from '../optim/schedule.ts';
 import { type CourseStep, tokensOf } from './course.ts';
-import { evaluate } from './evaluate.ts';
-import type { EstimateEvent, EvaluateEvent, FinishEvent, StepEvent } from './events.ts';
+import { type ScoringPart, scoreRows } from './evaluate.ts';
+import type {
+  BaselineEvent,
+  EstimateEvent,
+  EvaluateEvent,
+  Evaluation,
+  FinishEvent,
+  ScoringEvent,
+  StepEvent,
+} from './events.ts';
+import { gapOf } from './gap.ts';
 import {
   addGradients,
   clearGradientSum,
@@ -11,10 +20,25 @@ import {
   type GradientSum,
 } from './gradients.ts';
 import { createPace, type Pace } from './pace.ts';
+import { type ScoredRow, scoresOf } from './score.ts';
 import type { SampleSource } from './source.ts';
 import type { CompiledStep, Sample } from './step.ts';
 
-export type LoopEvent = EstimateEvent | StepEvent | EvaluateEvent | FinishEvent;
+export type LoopEvent =
+  | EstimateEvent
+  | StepEvent
+  | ScoringEvent
+  | ScoredEvent
+  | BaselineEvent
+  | EvaluateEvent
+  | FinishEvent;
+
+/** What an evaluation saw row by row, just before it is told: for the run folder alone. */
+export interface ScoredEvent {
+  type: 'scored';
+  step: number;
+  rows: ScoredRow[];
+}
 
 export interface LoopSettings {
   totalSteps: number;
@@ -25,6 +49,8 @@ export interface LoopSettings {
   maxGradNorm: number;
   /** Steps between evaluations. */
   evaluateEvery: number;
+  /** Whether the validation data is scored before step 1 too. */
+  evaluateStart: boolean;
   /** Micro-batches of an evaluation hold as many rows as fit here. */
   packTokens: number;
   seed: number;
@@ -35,6 +61,8 @@ export interface LoopInput {
   step: CompiledStep;
   train: SampleSource;
   validation?: SampleSource;
+  /** Rows of `train` that every evaluation scores beside the validation data. */
+  gapRows: number[];
   /** The steps ahead; walked twice, once to load and once to train. */
   course: () => Iterable<CourseStep>;
   settings: LoopSettings;
@@ -64,8 +92,12 @@ interface LoopState {
 export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent> {
   const { settings, validation, stopped } = input;
   const state = startState(input);
-  const batches = input.train.stream(batchesOf(input.course()));
   let done = 0;
+  if (validation && settings.evaluateStart && !stopped()) {
+    const evaluation = yield* evaluateAt(state, validation, 0);
+    if (evaluation) yield { type: 'baseline', ...evaluation, step: 0 };
+  }
+  const batches = input.train.stream(batchesOf(input.course()));
   try {
     for (const next of input.course()) {
       if (stopped()) break;
@@ -86,17 +118,21 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
     totalSteps: settings.totalSteps,
     best: state.best,
     seconds: secondsSince(state.started),
+    peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
   };
 }
 
 function startState(input: LoopInput): LoopState {
-  const { settings, validation, train } = input;
+  const { settings, validation, train, gapRows } = input;
   let tokens = 0;
   for (const { batches } of input.course()) tokens += tokensOf(batches.flat(), train.sizes);
+  const validationTokens = validation?.sizes.reduce((sum, size) => sum + size.tokens, 0) ?? 0;
   const pace = createPace({
     tokens,
-    evaluations: validation ? Math.ceil(settings.totalSteps / settings.evaluateEvery) : 0,
-    tokensPerEvaluation: validation?.sizes.reduce((sum, size) => sum + size.tokens, 0) ?? 0,
+    evaluations: validation
+      ? Math.ceil(settings.totalSteps / settings.evaluateEvery) + Number(settings.evaluateStart)
+      : 0,
+    tokensPerEvaluation: validationTokens + tokensOf(gapRows, train.sizes),
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
   });
@@ -153,31 +189,51 @@ async function* trainStep(
     tokens,
     tokensPerSecond: pace.tokensPerSecond(),
     secondsLeft: pace.secondsLeft(),
+    seconds: secondsSince(state.started),
+    memory: process.memoryUsage.rss(),
   };
 }
 
-/** Yields nothing where the run was stopped in the middle of it. */
+/** Tells nothing where the run was stopped in the middle of it. */
 async function* evaluateStep(
   state: LoopState,
   validation: SampleSource,
   step: number,
-): AsyncGenerator<EvaluateEvent> {
-  const begun = performance.now();
-  const { input, pace } = state;
-  const score = await evaluate(input.step, validation, {
-    ...input,
-    packTokens: input.settings.packTokens,
-    at: step,
-  });
-  if (!score) {
+): AsyncGenerator<ScoringEvent | ScoredEvent | EvaluateEvent> {
+  const evaluation = yield* evaluateAt(state, validation, step);
+  if (!evaluation) {
     state.complete = false;
     return;
   }
+  const best = state.best === null || evaluation.loss < state.best.loss;
+  if (best) state.best = { step, loss: evaluation.loss };
+  yield { type: 'evaluate', ...evaluation, best };
+}
+
+/** The model as it is after `step`, on the validation data and on the training rows that are held beside it. */
+async function* evaluateAt(
+  { input, pace }: LoopState,
+  validation: SampleSource,
+  step: number,
+): AsyncGenerator<ScoringEvent | ScoredEvent, Evaluation | undefined> {
+  const begun = performance.now();
+  const { settings, gapRows, stopped } = input;
+  const parts: ScoringPart[] = [
+    { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
+    { split: 'train', source: input.train, indices: gapRows },
+  ];
+  const rows = yield* scoreRows(input.step, parts, { packTokens: settings.packTokens, step, stopped });
+  if (!rows) return undefined;
+  yield { type: 'scored', step, rows };
+  const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
   const seconds = secondsSince(begun);
   pace.evaluated(seconds);
-  const best = state.best === null || score.loss < state.best.loss;
-  if (best) state.best = { step, loss: score.loss };
-  yield { type: 'evaluate', step, ...score, best, seconds };
+  return {
+    step,
+    ...scoresOf(held),
+    ...(seen.length > 0 && { train: scoresOf(seen), gap: gapOf(held, seen, settings.seed) }),
+    seconds,
+  };
 }
 
 function countTokens(samples: Sample[]): number {

@@ -1,28 +1,31 @@
+import { type CheckedSplit, checkData } from '../check/check-data.ts';
+import type { DataCheck } from '../check/data-check.ts';
 import type { ConfigDecision, LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { type Dataset, openDataset } from '../data/dataset.ts';
 import { stepsOfEpoch } from '../data/sampler.ts';
+import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
+import { shuffle, stream } from '../random.ts';
 import { type CourseStep, countSteps, course } from './course.ts';
-import { createEncoder, type Encoder, type EncoderSettings } from './encoder.ts';
-import type { CheckEvent, Decision, NoticeEvent, Split } from './events.ts';
+import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
+import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
 import type { LoopSettings } from './loop.ts';
-import { type Survey, survey } from './survey.ts';
 
-export interface SplitPlan {
-  dataset: Dataset;
-  survey: Survey;
-}
+export type SplitPlan = CheckedSplit;
 
 /** Everything about a run that can be known before its model is compiled. */
 export interface Plan {
   config: Config;
   method: LoadedConfig['method'];
   encoder: EncoderSettings;
+  tokenizer: ChatTokenizer;
   train: SplitPlan;
   validation?: SplitPlan;
+  check: DataCheck;
   settings: LoopSettings;
+  /** Training rows, of those that are used, that evaluations score beside the validation data. */
+  gapRows: number[];
   course: () => Iterable<CourseStep>;
   decisions: Decision[];
 }
@@ -37,39 +40,22 @@ export async function* makePlan(
 ): AsyncGenerator<CheckEvent | NoticeEvent, Plan | undefined> {
   const { config } = loaded;
   checkAdapterPlace(config);
-  const settings: EncoderSettings = {
-    modelDir: config.model,
-    image: config.image,
-    maxLength: config.data.maxLength,
-  };
+  const settings = encoderSettings(config);
   const encoder = await createEncoder(settings);
-  const train = yield* surveySplit('train', config.data.train, config, encoder, stopped);
-  const { validation: file } = config.data;
-  const validation = file ? yield* surveySplit('validation', file, config, encoder, stopped) : undefined;
-  if (stopped()) return undefined;
-  const plan = planSteps(loaded, settings, train, validation);
+  const checked = yield* checkData(config.data, encoder, stopped);
+  if (!checked) return undefined;
+  const { train, validation, check } = checked;
+  const { tokenizer } = encoder;
+  const plan = { ...planSteps(loaded, train, validation), check, encoder: settings, tokenizer };
   for (const text of warnings(plan)) yield { type: 'notice', text };
   return plan;
 }
 
-async function* surveySplit(
-  split: Split,
-  file: string,
-  { data }: Config,
-  encoder: Encoder,
-  stopped: () => boolean,
-): AsyncGenerator<CheckEvent | NoticeEvent, SplitPlan> {
-  const { images, fields, system, onBadRow } = data;
-  const dataset = await openDataset(file, { name: split, images, fields, system });
-  return { dataset, survey: yield* survey(dataset, encoder, { split, onBadRow, stopped }) };
-}
-
 function planSteps(
   loaded: LoadedConfig,
-  encoder: EncoderSettings,
   train: SplitPlan,
   validation?: SplitPlan,
-): Plan {
+): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
   const { config, method } = loaded;
   const { train: words } = config;
   const rows = train.survey.rows.length;
@@ -84,19 +70,22 @@ function planSteps(
     weightDecay: words.weightDecay,
     maxGradNorm: words.maxGradNorm || Number.POSITIVE_INFINITY,
     evaluateEvery: words.evaluateEvery || totalSteps,
+    evaluateStart: words.evaluateStart,
     packTokens: words.packTokens,
     seed: words.seed,
     recompute: words.recompute,
   };
   const indices = [...train.survey.sizes.keys()];
-  const { shuffle, seed, gradientAccumulation: accumulation } = words;
+  const { seed, gradientAccumulation: accumulation } = words;
   const walk = () =>
     course(train.survey.sizes, {
       ...words,
-      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { epoch, seed, shuffle, accumulation }),
+      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { epoch, seed, shuffle: words.shuffle, accumulation }),
     });
   const decisions = [...loaded.decisions.map(explainWord), ...decide(config, settings, train, validation)];
-  return { config, method, encoder, train, validation, settings, course: walk, decisions };
+  const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
+  gapRows.sort((a, b) => a - b);
+  return { config, method, train, validation, settings, gapRows, course: walk, decisions };
 }
 
 function explainWord({ key, value, from }: ConfigDecision): Decision {

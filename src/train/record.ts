@@ -1,24 +1,39 @@
 import type { SkipEvent, StartEvent } from './events.ts';
-import type { LoopEvent } from './loop.ts';
+import type { LoopEvent, ScoredEvent } from './loop.ts';
+import type { RowScore } from './row-scores.ts';
 import type { RunFolder } from './run-folder.ts';
+import type { ScoredRow } from './score.ts';
 
 /** The events that are lines of `metrics.jsonl`. */
-const metrics: ReadonlySet<string> = new Set(['step', 'evaluate', 'finish']);
+const metrics: ReadonlySet<string> = new Set(['baseline', 'step', 'evaluate', 'finish']);
 
 type RunEvent = StartEvent | SkipEvent | LoopEvent;
+
+/** A scored row as it is kept, and the pictures of those that people will look at. */
+export type DescribeRows = (
+  rows: readonly ScoredRow[],
+  step: number,
+  keepPicture: RunFolder['keepPicture'],
+) => AsyncIterable<RowScore>;
 
 /** Writes the parameters as they are now into an empty folder. */
 export type WriteAdapter = (folder: string) => Promise<void>;
 
+export interface RecordOptions {
+  folder: RunFolder;
+  writeAdapter: WriteAdapter;
+  describeRows: DescribeRows;
+}
+
 /**
- * Passes a run's events on and keeps the run folder true to them: `metrics.jsonl` by the line, `adapter/` and
- * `best/` at every evaluation, and at the end, however it comes, the state in `run.json`.
+ * Passes a run's events on and keeps the run folder true to them: `metrics.jsonl` by the line, `adapter/`, `best/`
+ * and `scores/` at every evaluation, and at the end, however it comes, the state in `run.json`. What an evaluation
+ * saw row by row goes no further than the folder.
  */
 export async function* record(
   events: AsyncIterable<RunEvent>,
-  folder: RunFolder,
-  write: WriteAdapter,
-): AsyncGenerator<RunEvent> {
+  { folder, writeAdapter, describeRows }: RecordOptions,
+): AsyncGenerator<Exclude<RunEvent, ScoredEvent>> {
   let lastStep = 0;
   let adapterStep: number | undefined;
   let ended = false;
@@ -27,14 +42,22 @@ export async function* record(
     await folder.update({ ...changes, adapterStep, endedAt: new Date().toISOString() });
   };
   const keepLast = async () => {
-    await folder.replaceAdapter('last', write);
+    await folder.replaceAdapter('last', writeAdapter);
     adapterStep = lastStep;
   };
   try {
     for await (const event of events) {
+      if (event.type === 'scored') {
+        const { step, rows } = event;
+        await folder.replaceScores(
+          step === 0 ? 'start' : 'last',
+          describeRows(rows, step, folder.keepPicture),
+        );
+        continue;
+      }
       if (event.type === 'step') lastStep = event.step;
       if (event.type === 'evaluate' || event.type === 'finish') await keepLast();
-      if (event.type === 'evaluate' && event.best) await folder.replaceAdapter('best', write);
+      if (event.type === 'evaluate' && event.best) await folder.replaceAdapter('best', writeAdapter);
       if (event.type === 'skip') await folder.addSkipped(skippedRow(event));
       if (metrics.has(event.type)) await folder.appendMetrics(event, event.type !== 'step');
       if (event.type === 'finish') await end({ status: event.status, finish: event });

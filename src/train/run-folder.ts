@@ -20,7 +20,10 @@ import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
-import type { FinishEvent, StartEvent } from './events.ts';
+import type { FinishEvent, StartEvent, TrainEvent } from './events.ts';
+import { removeReport } from './report-files.ts';
+import type { RowScore } from './row-scores.ts';
+import { openScalarLog } from './tensorboard.ts';
 
 /** What stands in a run folder. Nothing else in it is ever touched. */
 export const runFiles = {
@@ -50,7 +53,7 @@ export interface RunRecord extends Partial<Omit<StartEvent, 'type'>> {
   finish?: FinishEvent;
   /** The step that `adapter/` stands for; absent while the run goes on and where nothing was learned. */
   adapterStep?: number;
-  /** What was written in `adapter/` and `best/`: what a later run may remove. */
+  /** What was written in `adapter/` and `best/`: what a later run may remove there. */
   files?: string[];
   /** Rows that are not used, in the check before step 1 or because their pixels could not be decoded later. */
   skipped?: SkippedRow[];
@@ -117,10 +120,14 @@ export function readRunRecord(folder: string): RunRecord | undefined {
 /** A run folder that is being written. Every file in it is whole at every moment. */
 export interface RunFolder {
   path: string;
-  /** Appends a line to `metrics.jsonl`; `durable` waits until the disk has it. */
-  appendMetrics(line: object, durable: boolean): Promise<void>;
+  /** Appends a line to `metrics.jsonl`, and its scalars for TensorBoard; `durable` waits until the disk has the line. */
+  appendMetrics(event: TrainEvent, durable: boolean): Promise<void>;
   /** Replaces the adapter in `adapter/` or `best/`; `write` is handed an empty folder. */
   replaceAdapter(which: 'last' | 'best', write: (folder: string) => Promise<void> | void): Promise<void>;
+  /** Replaces the rows of `scores/start.jsonl` or `scores/last.jsonl`. */
+  replaceScores(which: 'start' | 'last', rows: AsyncIterable<RowScore>): Promise<void>;
+  /** Keeps a small picture under `scores/pictures/`, where it is not there yet. */
+  keepPicture(name: string, jpeg: Uint8Array): Promise<void>;
   update(changes: Partial<RunRecord>): Promise<void>;
   /** Adds a row to those that the record names as skipped. */
   addSkipped(row: SkippedRow): Promise<void>;
@@ -138,15 +145,19 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
     current = { ...current, ...changes };
     await writeRecord(path, current);
   };
-  const metrics = await written(path, async () => {
+  const { metrics, scalars } = await written(path, async () => {
     makeFolder(path);
     removeRun(path);
     await writeRecord(path, current);
-    return openSync(metricsFile, 'a');
+    return { metrics: openSync(metricsFile, 'a'), scalars: openScalarLog(join(path, runFiles.tensorboard)) };
   });
   return {
     path,
-    appendMetrics: (line, durable) => written(metricsFile, () => appendLine(metrics, line, durable)),
+    appendMetrics: (event, durable) =>
+      written(metricsFile, () => {
+        appendLine(metrics, event, durable);
+        scalars.add(event);
+      }),
     replaceAdapter: (which, write) =>
       replaceFiles(join(path, runFiles[which]), write, async (names) => {
         const files = new Set([
@@ -155,9 +166,25 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
         ]);
         if (files.size !== (current.files ?? []).length) await update({ files: [...files] });
       }),
+    replaceScores: (which, rows) => {
+      const file = join(path, runFiles.scores, `${which}.jsonl`);
+      return written(file, () =>
+        writeFileAtomically(file, async (handle) => {
+          for await (const row of rows) await handle.write(`${JSON.stringify(row)}\n`);
+        }),
+      );
+    },
+    keepPicture: async (name, jpeg) => {
+      const file = join(path, runFiles.scores, 'pictures', name);
+      if (existsSync(file)) return;
+      await written(file, () => writeFileAtomically(file, (handle) => handle.writeFile(jpeg)));
+    },
     update,
     addSkipped: (row) => update({ skipped: [...(current.skipped ?? []), row] }),
-    close: () => closeSync(metrics),
+    close: () => {
+      closeSync(metrics);
+      scalars.close();
+    },
   };
 }
 
@@ -222,9 +249,25 @@ function removeRun(path: string): void {
     if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
     rmSync(`${folder}.partial`, { recursive: true, force: true });
   }
+  removeScores(join(path, runFiles.scores));
+  removeReport(path);
   rmSync(join(path, runFiles.metrics), { force: true });
+  rmSync(join(path, runFiles.tensorboard), { force: true });
   // Last, so that a folder which is only half cleared still says that it is a run's.
   rmSync(join(path, runFiles.record), { force: true });
+}
+
+function removeScores(folder: string): void {
+  const pictures = join(folder, 'pictures');
+  removeNamed(pictures, /^(train|validation)-\d+\.jpg$/);
+  removeNamed(folder, /^(start|last)\.jsonl$/);
+}
+
+/** Files of these names, and the folder where it is empty then. */
+function removeNamed(folder: string, names: RegExp): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) if (names.test(name)) rmSync(join(folder, name), { force: true });
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 function writeRecord(path: string, record: RunRecord): Promise<void> {

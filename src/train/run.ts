@@ -1,15 +1,18 @@
 import os from 'node:os';
 import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
+import type { ImageReference } from '../data/example.ts';
+import { decodeImage } from '../data/image/decode.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { EncoderSettings } from './encoder.ts';
 import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, trainingLoop } from './loop.ts';
 import { makePlan, type Plan, type SplitPlan } from './plan.ts';
-import { record } from './record.ts';
+import { type DescribeRows, record } from './record.ts';
 import { createRowLoader, type RowLoader } from './row-loader.ts';
 import { checkOutput, openRunFolder, type RunRecord } from './run-folder.ts';
+import { describeRows } from './score-files.ts';
 import { createSource, type SampleSource } from './source.ts';
 import { versions } from './version.ts';
 
@@ -40,7 +43,8 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
     if (options.stopped()) return;
     const start = startOf(plan, model);
     const folder = await openRunFolder(output, recordOf(loaded, plan, start));
-    yield* record(eventsOf(start, plan, model, loader, options.stopped), folder, model.writeAdapter);
+    const events = eventsOf(start, plan, model, loader, options.stopped);
+    yield* record(events, { folder, writeAdapter: model.writeAdapter, describeRows: rowsOf(plan) });
   } finally {
     await loader.close();
     await model.close();
@@ -55,11 +59,11 @@ async function* eventsOf(
   stopped: () => boolean,
 ): AsyncGenerator<StartEvent | SkipEvent | LoopEvent> {
   yield start;
-  const { settings, course, config } = plan;
+  const { settings, gapRows, course, config } = plan;
   const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
   const rows = splits.map((split) => createRowLoader(split, loader, config.data.onBadRow));
   const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i]));
-  for await (const event of trainingLoop({ step, train, validation, course, settings, stopped })) {
+  for await (const event of trainingLoop({ step, train, validation, gapRows, course, settings, stopped })) {
     for (const { takeLost } of rows) yield* takeLost();
     yield event;
   }
@@ -76,7 +80,18 @@ function sourceOf({ dataset, survey }: SplitPlan, { load }: RowLoader): SampleSo
   return createSource(survey.sizes, { load, lookAheadBytes, file: dataset.file });
 }
 
-function startOf(plan: Plan, { device, threads, decisions, trainables }: CompiledModel): StartEvent {
+function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
+  const datasets = { train: train.dataset, validation: validation?.dataset };
+  const source = {
+    tokenizer,
+    datasets,
+    decode: (image: ImageReference) => decodeImage(image, encoder.image),
+  };
+  return (rows, step, keepPicture) => describeRows(rows, step, source, keepPicture);
+}
+
+function startOf(plan: Plan, model: CompiledModel): StartEvent {
+  const { device, threads, decisions, trainables, base, lora } = model;
   return {
     type: 'start',
     model: plan.config.model,
@@ -84,6 +99,10 @@ function startOf(plan: Plan, { device, threads, decisions, trainables }: Compile
     device,
     threads,
     data: { train: plan.train.survey.summary, validation: plan.validation?.survey.summary },
+    check: plan.check,
+    base,
+    method: plan.method,
+    ...(lora && { lora }),
     trained: {
       tensors: trainables.length,
       parameters: trainables.reduce((sum, { values }) => sum + values.length, 0),

@@ -1,20 +1,19 @@
-import { type Encoded, isLabel, tokenKinds } from '../data/example.ts';
+import { type Encoded, type ImageReference, isLabel, tokenKinds } from '../data/example.ts';
 import { LorikeetError } from '../errors.ts';
+import type { Scores, Split } from './events.ts';
 import type { SampleLoss } from './step.ts';
 
-/** Sums over samples, so that every mean weighs tokens, never samples or batches. */
-export interface Tally {
-  loss: number;
-  tokens: number;
-  hits: number;
-  answerLoss: number;
-  answerTokens: number;
-  turns: number;
-  exactTurns: number;
-}
-
-export function emptyTally(): Tally {
-  return { loss: 0, tokens: 0, hits: 0, answerLoss: 0, answerTokens: 0, turns: 0, exactTurns: 0 };
+/** What scoring saw of one row: its N label tokens in the order of the text. */
+export interface ScoredRow extends SampleLoss {
+  split: Split;
+  row: number;
+  images: readonly ImageReference[];
+  /** [N] where they stand in the text. */
+  positions: Int32Array;
+  /** [N] */
+  ids: Int32Array;
+  /** [N] index into `tokenKinds`. */
+  kinds: Uint8Array;
 }
 
 /** Positions of the label tokens in the text. The first token has nothing before it that could predict it. */
@@ -24,15 +23,98 @@ export function labelPositions(encoded: Encoded): number[] {
   return positions;
 }
 
-/** Adds one sample. A turn is a run of neighbouring label tokens; only the first of its end tokens counts for it. */
-export function addSample(tally: Tally, encoded: Encoded, { losses, hits }: SampleLoss): void {
+export function scoredRow(split: Split, encoded: Encoded, result: SampleLoss): ScoredRow {
   const positions = labelPositions(encoded);
+  const { losses, hits } = result;
   if (positions.length !== losses.length || positions.length !== hits.length) {
     throw new LorikeetError('graph', {
       row: encoded.row,
       what: `label losses expected ${positions.length}, got ${losses.length} with ${hits.length} hits`,
     });
   }
+  return {
+    split,
+    row: encoded.row,
+    images: encoded.images,
+    positions: Int32Array.from(positions),
+    ids: Int32Array.from(positions, (t) => encoded.ids[t]),
+    kinds: Uint8Array.from(positions, (t) => encoded.kinds[t]),
+    ...result,
+  };
+}
+
+export function isAnswer(row: ScoredRow, n: number): boolean {
+  return tokenKinds[row.kinds[n]] === 'answer';
+}
+
+/** Label tokens whose likeliest token had a probability in one tenth of [0, 1]. */
+interface Bin {
+  tokens: number;
+  hits: number;
+  confidence: number;
+}
+
+/** Sums over rows, so that every mean weighs tokens, never rows or batches. */
+interface Tally {
+  loss: number;
+  tokens: number;
+  hits: number;
+  answerLoss: number;
+  answerTokens: number;
+  turns: number;
+  exactTurns: number;
+  bins: Bin[];
+}
+
+const binCount = 10;
+
+/** The means over rows. */
+export function scoresOf(rows: readonly ScoredRow[]): Scores {
+  const tally: Tally = {
+    loss: 0,
+    tokens: 0,
+    hits: 0,
+    answerLoss: 0,
+    answerTokens: 0,
+    turns: 0,
+    exactTurns: 0,
+    bins: Array.from({ length: binCount }, () => ({ tokens: 0, hits: 0, confidence: 0 })),
+  };
+  for (const row of rows) {
+    addTokens(tally, row);
+    addTurns(tally, row);
+  }
+  return {
+    loss: tally.loss / tally.tokens,
+    rows: rows.length,
+    tokens: tally.tokens,
+    tokenAccuracy: tally.hits / tally.tokens,
+    exactMatch: tally.exactTurns / tally.turns,
+    answerLoss: tally.answerTokens > 0 ? tally.answerLoss / tally.answerTokens : null,
+    calibrationError:
+      tally.bins.reduce((sum, { hits, confidence }) => sum + Math.abs(hits - confidence), 0) / tally.tokens,
+  };
+}
+
+function addTokens(tally: Tally, row: ScoredRow): void {
+  const { losses, hits, top } = row;
+  losses.forEach((loss, n) => {
+    tally.loss += loss;
+    tally.tokens++;
+    tally.hits += hits[n];
+    const bin = tally.bins[Math.min(binCount - 1, Math.floor(top[n] * binCount))];
+    bin.tokens++;
+    bin.hits += hits[n];
+    bin.confidence += top[n];
+    if (!isAnswer(row, n)) return;
+    tally.answerLoss += loss;
+    tally.answerTokens++;
+  });
+}
+
+/** A turn is a run of neighbouring label tokens; only the first of its end tokens counts for it. */
+function addTurns(tally: Tally, row: ScoredRow): void {
+  const { positions, hits } = row;
   let exact = true;
   let ended = false;
   positions.forEach((t, n) => {
@@ -40,38 +122,11 @@ export function addSample(tally: Tally, encoded: Encoded, { losses, hits }: Samp
       exact = true;
       ended = false;
     }
-    const answer = tokenKinds[encoded.kinds[t]] === 'answer';
-    tally.loss += losses[n];
-    tally.tokens++;
-    tally.hits += hits[n];
-    if (answer) {
-      tally.answerLoss += losses[n];
-      tally.answerTokens++;
-    }
+    const answer = isAnswer(row, n);
     if (answer || !ended) exact &&= hits[n] === 1;
     ended ||= !answer;
-    if (positions[n + 1] !== t + 1) {
-      tally.turns++;
-      if (exact) tally.exactTurns++;
-    }
+    if (positions[n + 1] === t + 1) return;
+    tally.turns++;
+    if (exact) tally.exactTurns++;
   });
-}
-
-/** The means of the samples added so far. */
-export interface Score {
-  loss: number;
-  tokens: number;
-  tokenAccuracy: number;
-  exactMatch: number;
-  answerLoss: number | null;
-}
-
-export function scoreOf(tally: Tally): Score {
-  return {
-    loss: tally.loss / tally.tokens,
-    tokens: tally.tokens,
-    tokenAccuracy: tally.hits / tally.tokens,
-    exactMatch: tally.exactTurns / tally.turns,
-    answerLoss: tally.answerTokens > 0 ? tally.answerLoss / tally.answerTokens : null,
-  };
 }

@@ -17,6 +17,14 @@ export interface SampleLoss {
   top: Float32Array;
 }
 
+/** One token as the model saw it coming. */
+export interface TokenLoss {
+  /** Negative log-probability of the token that stands there, natural log. */
+  loss: number;
+  /** The likeliest tokens in its place, the likeliest first. */
+  top: { id: number; probability: number }[];
+}
+
 /** Addresses every random draw of a training step; with the row, module and element it fixes a dropout mask. */
 export interface StepAddress {
   seed: number;

@@ -36,7 +36,9 @@ interface EndToEndCase extends ParityModel, Pick<TrainingCase, 'training' | 'fin
   /** Rows as they stand in a data file, or numbers of lines in VQA-RAD's own. */
   rows: Record<'train' | 'validation', (object | number)[]>;
   steps: Pick<StepEvent, 'step' | 'loss' | 'gradNorm' | 'learningRate' | 'labelTokens'>[];
-  evaluation: Omit<EvaluateEvent, 'type' | 'step' | 'best' | 'seconds'>;
+  evaluation: Pick<EvaluateEvent, 'loss' | 'tokens' | 'tokenAccuracy' | 'exactMatch'> & {
+    answerLoss: number;
+  };
 }
 
 function load(name: string): EndToEndCase {

@@ -24,6 +24,9 @@ const start: StartEvent = {
       cutRows: 0,
     },
   },
+  check: { splits: [], warnings: [] },
+  base: { modelType: 'qwen2_vl', parameters: 2_208_985_600, vocabulary: 151_936, dtypes: ['bf16'] },
+  method: 'lora',
   trained: { tensors: 392, parameters: 18_464_768, modules: 196 },
   epochs: 3,
   totalSteps: 576,
@@ -41,6 +44,8 @@ const step = (n: number): StepEvent => ({
   tokens: 100,
   tokensPerSecond: 123,
   secondsLeft: 3600,
+  seconds: 60,
+  memory: 2 ** 30,
 });
 
 function told(events: TrainEvent[], terminal: boolean, now: () => number): string {
@@ -56,10 +61,13 @@ const evaluation: TrainEvent = {
   type: 'evaluate',
   step: 2,
   loss: 0.9,
+  rows: 20,
   tokens: 100,
   tokenAccuracy: 0.75,
   exactMatch: 0.5,
   answerLoss: 1.25,
+  calibrationError: 0.1,
+  gap: { value: 0.25, low: 0.1, high: 0.4 },
   best: true,
   seconds: 3,
 };
@@ -88,7 +96,7 @@ describe('the story of a run', () => {
       'step 2/576  loss 1.5000  norm 0.250  rate 5.00e-6  123 tokens/s  1 h 00 min left',
     );
     expect(text).toContain(
-      'validation loss 0.9000, answers alone 1.2500, 75.0 % of tokens right, 50.0 % of answers exact',
+      'validation loss 0.9000, answers alone 1.2500, +0.25 beside training rows, 75.0 % of tokens right, 50.0 % of answers exact',
     );
     expect(text.endsWith('\n')).toBe(true);
   });
@@ -112,6 +120,7 @@ describe('the story of a run', () => {
       totalSteps: 576,
       best: { step: 5, loss: 0.5 },
       seconds: 9,
+      peakMemory: 2 ** 30,
     };
     const text = told([start, finish], false, () => 0);
     expect(text).toContain('Stopped after step 7 of 576; what was learned is kept.');

@@ -21,7 +21,7 @@ describe('meaningOf', () => {
   });
 
   it('lists what a section knows where nothing is near', () => {
-    expect(meaningOf('frobnicate', 'image')).toBe('image knows: minPixels, maxPixels.');
+    expect(meaningOf('frobnicate', 'image')).toBe('image knows: minPixels, maxPixels, sixteenBit.');
     expect(meaningOf('frobnicate', '')).toBe(`The file knows: ${wordsOf('').join(', ')}.`);
   });
 

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRun } from '../../src/report/read-run.ts';
-import { temporaryFolder } from './generated-run.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the Trainer of transformers 5.18 left of a LoRA run: reference/make_trainer_output.py. */
 const fixture = new URL('../fixtures/trainer/', import.meta.url).pathname;

@@ -47,6 +47,7 @@ export async function trainCase(
   const loop = trainingLoop({
     step,
     train: createSource(sizes, { load: async (index) => samples[index], lookAheadBytes: 0 }),
+    gapRows: [],
     course: () =>
       course(sizes, {
         epochs,
@@ -58,6 +59,7 @@ export async function trainCase(
       ...words,
       totalSteps: countSteps(used, accumulation, epochs, maxSteps),
       evaluateEvery: 1000,
+      evaluateStart: false,
       packTokens,
       seed: 1,
       recompute: true,

@@ -24,6 +24,7 @@ export function bigramStep(V: number): CompiledStep & { calls: { rows: number[];
     const { ids, kinds } = sample.encoded;
     const losses: number[] = [];
     const hits: number[] = [];
+    const top: number[] = [];
     for (let t = 1; t < ids.length; t++) {
       if (!isLabel(kinds[t])) continue;
       const from = ids[t - 1];
@@ -31,13 +32,14 @@ export function bigramStep(V: number): CompiledStep & { calls: { rows: number[];
       const total = logits.reduce((sum, x) => sum + Math.exp(x), 0);
       losses.push(Math.log(total) - logits[ids[t]]);
       hits.push(logits.indexOf(Math.max(...logits)) === ids[t] ? 1 : 0);
+      top.push(Math.exp(Math.max(...logits)) / total);
       for (let v = 0; gradients && v < V; v++) {
         const d = Math.exp(logits[v]) / total - (v === ids[t] ? 1 : 0);
         gradients.get('weight')![from * V + v] += d;
         gradients.get('bias')![v] += d;
       }
     }
-    return { losses: Float32Array.from(losses), hits: Uint8Array.from(hits) };
+    return { losses: Float32Array.from(losses), hits: Uint8Array.from(hits), top: Float32Array.from(top) };
   };
   return {
     calls,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
 import { type CourseStep, course } from '../../src/train/course.ts';
+import type { BaselineEvent } from '../../src/train/events.ts';
 import { type LoopEvent, type LoopInput, type LoopSettings, trainingLoop } from '../../src/train/loop.ts';
 import { createSource } from '../../src/train/source.ts';
 import type { CompiledStep } from '../../src/train/step.ts';
@@ -27,6 +28,7 @@ const defaults: LoopSettings = {
   weightDecay: 0.3,
   maxGradNorm: 0.2,
   evaluateEvery: 2,
+  evaluateStart: false,
   packTokens: 1000,
   seed: 1,
   recompute: true,
@@ -41,15 +43,17 @@ function inputOf(changes: Partial<LoopSettings> = {}, step: CompiledStep = bigra
     step,
     train,
     validation: sourceOf(held),
+    gapRows: [],
     course: (): Iterable<CourseStep> => course(train.sizes, options),
     settings,
     stopped: () => false,
   };
 }
 
+/** Without the rows behind an evaluation, which come just before it. */
 async function collect(input: LoopInput): Promise<LoopEvent[]> {
   const events: LoopEvent[] = [];
-  for await (const event of trainingLoop(input)) events.push(event);
+  for await (const event of trainingLoop(input)) if (event.type !== 'scored') events.push(event);
   return events;
 }
 
@@ -187,6 +191,39 @@ describe('training loop', () => {
     expect(await types({ totalSteps: 2, evaluateEvery: 50 })).toBe('estimate step step evaluate finish');
   });
 
+  it('scores the model as it began, and hands over what it saw row by row', async () => {
+    const input = inputOf({ evaluateStart: true, totalSteps: 2, evaluateEvery: 50 });
+    const events: LoopEvent[] = [];
+    for await (const event of trainingLoop({ ...input, gapRows: [1, 4] })) events.push(event);
+    expect(events.map(({ type }) => type).join(' ')).toBe(
+      'scored baseline estimate step step scored evaluate finish',
+    );
+    const [scored, baseline] = events;
+    const untrained = await bigramStep(V).evaluate(
+      [...held, rows[1], rows[4]].map((encoded) => ({ encoded, patches: [] })),
+    );
+    expect(scored).toMatchObject({
+      step: 0,
+      rows: [
+        { split: 'validation', row: 0, losses: untrained[0].losses, positions: Int32Array.of(2, 3) },
+        { split: 'validation', row: 1, losses: untrained[1].losses },
+        { split: 'train', row: 1, losses: untrained[2].losses, ids: Int32Array.of(2, 3, 4, 0) },
+        { split: 'train', row: 4, losses: untrained[3].losses },
+      ],
+    });
+    const mean = (...parts: Float32Array[]) => {
+      const all = parts.flatMap((part) => [...part]);
+      return all.reduce((sum, loss) => sum + loss, 0) / all.length;
+    };
+    const validation = mean(untrained[0].losses, untrained[1].losses);
+    const train = mean(untrained[2].losses, untrained[3].losses);
+    expect(baseline).toMatchObject({ step: 0, rows: 2, tokens: 4, train: { rows: 2, tokens: 6 } });
+    const { loss, train: seen, gap } = baseline as BaselineEvent;
+    expect(loss).toBeCloseTo(validation, 6);
+    expect(seen!.loss).toBeCloseTo(train, 6);
+    expect(gap!.value).toBeCloseTo(validation - train, 6);
+  });
+
   it('runs without validation data', async () => {
     const events = await collect({ ...inputOf({ totalSteps: 1 }), validation: undefined });
     expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'finish']);
@@ -265,7 +302,11 @@ describe('numbers that go wrong', () => {
   it('stops at an evaluation that is not finite', async () => {
     const step = bigramStep(V);
     step.evaluate = async (samples) =>
-      samples.map(() => ({ losses: new Float32Array([1, Number.NaN]), hits: new Uint8Array(2) }));
+      samples.map(() => ({
+        losses: new Float32Array([1, Number.NaN]),
+        hits: new Uint8Array(2),
+        top: new Float32Array(2),
+      }));
     const error = await collect(inputOf({}, step)).catch((error) => error);
     expect(error.place).toEqual({ step: 2, rows: [0] });
   });

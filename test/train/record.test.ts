@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
-import type { EvaluateEvent, StepEvent } from '../../src/train/events.ts';
+import type { BaselineEvent, EvaluateEvent, StepEvent } from '../../src/train/events.ts';
 import type { LoopEvent } from '../../src/train/loop.ts';
-import { record } from '../../src/train/record.ts';
+import { type DescribeRows, record } from '../../src/train/record.ts';
 import { openRunFolder, readRunRecord } from '../../src/train/run-folder.ts';
 
 let folder: string;
@@ -24,6 +24,7 @@ const finish = (status: 'finished' | 'stopped'): LoopEvent => ({
   totalSteps: 3,
   best: null,
   seconds: 1,
+  peakMemory: 1,
 });
 
 /** Plays events; the weights are named after the step before each. */
@@ -35,6 +36,13 @@ async function* play(events: (LoopEvent | Error)[]): AsyncGenerator<LoopEvent> {
   }
 }
 
+const told: string[] = [];
+const scored = (n: number): LoopEvent => ({ type: 'scored', step: n, rows: [] });
+const describeRows: DescribeRows = async function* (_, step, keepPicture) {
+  await keepPicture('validation-3.jpg', Buffer.from('jpeg'));
+  yield { step, split: 'validation', row: 3, images: [], question: 'q', tokens: [] };
+};
+
 async function keep(events: (LoopEvent | Error)[], stopAfter = Number.POSITIVE_INFINITY): Promise<void> {
   const run = await openRunFolder(folder, {
     status: 'running',
@@ -43,7 +51,11 @@ async function keep(events: (LoopEvent | Error)[], stopAfter = Number.POSITIVE_I
   });
   const write = async (into: string) => writeFileSync(join(into, 'adapter_model.safetensors'), weights);
   let seen = 0;
-  for await (const _ of record(play(events), run, write)) if (++seen === stopAfter) break;
+  const options = { folder: run, writeAdapter: write, describeRows };
+  for await (const event of record(play(events), options)) {
+    told.push(event.type);
+    if (++seen === stopAfter) break;
+  }
 }
 
 const adapter = (which: string) => readFileSync(join(folder, which, 'adapter_model.safetensors'), 'utf8');
@@ -80,6 +92,28 @@ describe('the record of a run', () => {
     expect(adapter('best')).toBe('after 1');
     expect(readRunRecord(folder)).toMatchObject({ status: 'failed', error: error.message, adapterStep: 2 });
     expect(lines().map(({ type }) => type)).toEqual(['step', 'evaluate', 'step']);
+  });
+
+  it('keeps the rows of the start and of the last evaluation, and tells nobody else', async () => {
+    const baseline = { type: 'baseline', step: 0 } as BaselineEvent;
+    told.length = 0;
+    await keep([
+      scored(0),
+      baseline,
+      step(1),
+      scored(1),
+      evaluate(1, true),
+      step(2),
+      scored(2),
+      evaluate(2, false),
+    ]);
+    const rows = (which: string) =>
+      JSON.parse(readFileSync(join(folder, 'scores', `${which}.jsonl`), 'utf8'));
+    expect(rows('start')).toMatchObject({ step: 0, split: 'validation', row: 3 });
+    expect(rows('last')).toMatchObject({ step: 2 });
+    expect(readFileSync(join(folder, 'scores', 'pictures', 'validation-3.jpg'), 'utf8')).toBe('jpeg');
+    expect(told).toEqual(['baseline', 'step', 'evaluate', 'step', 'evaluate']);
+    expect(lines().map(({ type }) => type)).toEqual(told);
   });
 
   it('writes no adapter where nothing was learned', async () => {

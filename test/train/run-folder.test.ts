@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TrainEvent } from '../../src/train/events.ts';
 import { checkOutput, markEnded, openRunFolder, readRunRecord } from '../../src/train/run-folder.ts';
 
 let parent: string;
@@ -52,6 +53,22 @@ describe('output folder', () => {
     expect(() => checkOutput(folder, true)).toThrow('no run wrote');
   });
 
+  it('is cleared of scores, pictures and curves of the run before, and of nothing else', async () => {
+    const run = await openRunFolder(folder, record());
+    const none = async function* () {};
+    await run.replaceScores('start', none());
+    await run.replaceScores('last', none());
+    await run.keepPicture('validation-3.jpg', Buffer.from('x'));
+    run.close();
+    writeFileSync(join(folder, 'scores', 'pictures', 'mine.png'), '');
+    (await openRunFolder(folder, record())).close();
+    expect(readdirSync(join(folder, 'scores'))).toEqual(['pictures']);
+    expect(readdirSync(join(folder, 'scores', 'pictures'))).toEqual(['mine.png']);
+    rmSync(join(folder, 'scores', 'pictures', 'mine.png'));
+    (await openRunFolder(folder, record())).close();
+    expect(existsSync(join(folder, 'scores'))).toBe(false);
+  });
+
   it('is refused when it is a file', async () => {
     writeFileSync(join(parent, 'file'), '');
     expect(() => checkOutput(join(parent, 'file'), true)).toThrow('got a file');
@@ -61,22 +78,28 @@ describe('output folder', () => {
 describe('run folder', () => {
   it('keeps what it did not write when a run is overwritten', async () => {
     const first = await openRunFolder(folder, record());
-    first.appendMetrics({ type: 'step' }, false);
+    first.appendMetrics({ type: 'step' } as TrainEvent, false);
     await first.replaceAdapter('last', writeAdapter('one'));
     await first.replaceAdapter('best', writeAdapter('one'));
     first.close();
     writeFileSync(join(folder, 'notes.txt'), 'mine');
     writeFileSync(join(folder, 'best', 'notes.txt'), 'mine');
     (await openRunFolder(folder, record())).close();
-    expect(readdirSync(folder).sort()).toEqual(['best', 'metrics.jsonl', 'notes.txt', 'run.json']);
+    expect(readdirSync(folder).sort()).toEqual([
+      'best',
+      'events.out.tfevents.lorikeet',
+      'metrics.jsonl',
+      'notes.txt',
+      'run.json',
+    ]);
     expect(readdirSync(join(folder, 'best'))).toEqual(['notes.txt']);
     expect(readFileSync(join(folder, 'metrics.jsonl'), 'utf8')).toBe('');
   });
 
   it('writes a line an event', async () => {
     const run = await openRunFolder(folder, record());
-    run.appendMetrics({ type: 'step', step: 1 }, false);
-    run.appendMetrics({ type: 'finish' }, true);
+    run.appendMetrics({ type: 'step', step: 1 } as TrainEvent, false);
+    run.appendMetrics({ type: 'finish' } as TrainEvent, true);
     run.close();
     const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8');
     expect(lines).toBe('{"type":"step","step":1}\n{"type":"finish"}\n');

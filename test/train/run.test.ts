@@ -14,6 +14,7 @@ const compile: Compile = async () => ({
   ...bigramStep(432),
   device: 'cpu',
   threads: 1,
+  base: { modelType: 'qwen2_vl', parameters: 1, vocabulary: 432, dtypes: ['f32'] },
   decisions: [{ what: 'device', value: 'cpu', reason: 'the only one here' }],
   writeAdapter: async (folder) => writeFileSync(join(folder, 'adapter_model.safetensors'), 'x'),
 });
@@ -38,10 +39,17 @@ describe('a run', () => {
   it('goes from a config to a run folder', async () => {
     const folder = tinyRun();
     const events = await collect(folder);
-    const types = 'start estimate step step step evaluate step step step evaluate finish';
+    const types = 'start baseline estimate step step step evaluate step step step evaluate finish';
     expect(events.map(({ type }) => type).join(' ')).toBe(types);
-    expect(lines(folder)).toEqual(events.slice(2));
-    expect(readdirSync(join(folder, 'run')).sort()).toEqual(['adapter', 'best', 'metrics.jsonl', 'run.json']);
+    expect(lines(folder)).toEqual(events.filter(({ type }) => !['start', 'estimate'].includes(type)));
+    expect(readdirSync(join(folder, 'run')).sort()).toEqual([
+      'adapter',
+      'best',
+      'events.out.tfevents.lorikeet',
+      'metrics.jsonl',
+      'run.json',
+      'scores',
+    ]);
     for (const event of events) expect(structuredClone(event)).toEqual(event);
   });
 
@@ -84,7 +92,9 @@ describe('a run', () => {
   it('clips never at 0, and evaluates at the end alone at 0', async () => {
     const set = ['train.maxGradNorm=0', 'train.evaluateEvery=0', 'train.epochs=1'];
     const events = await collect(tinyRun(), { set });
-    expect(events.map(({ type }) => type).join(' ')).toBe('start estimate step step step evaluate finish');
+    expect(events.map(({ type }) => type).join(' ')).toBe(
+      'start baseline estimate step step step evaluate finish',
+    );
   });
 
   it('runs in the same order for the same seed, and in another for another', async () => {
@@ -151,7 +161,9 @@ describe('a run that cannot go on', () => {
   });
 
   it('tells of a picture that goes missing during the run, and keeps what was learned', async () => {
-    const folder = tinyRun({ train: { shuffle: false, gradientAccumulation: 1 } });
+    const folder = tinyRun({
+      train: { shuffle: false, gradientAccumulation: 1, evaluateStart: false, gapRows: 0 },
+    });
     const config = await loadConfig(join(folder, 'config.yaml'));
     const pass = run(config, {
       overwrite: false,
@@ -171,7 +183,7 @@ describe('a run that cannot go on', () => {
   describe('for a picture whose damage only its decoding shows', () => {
     const row = (image: string, answer: string) => ({ image, question: 'q', answer });
     const damaged = [row('a.png', 'one'), row('b.png', 'two'), row('cut.jpg', 'three'), row('a.png', 'four')];
-    const settings = { shuffle: false, epochs: 1, packTokens: 1 };
+    const settings = { shuffle: false, epochs: 1, packTokens: 1, evaluateStart: false, gapRows: 0 };
 
     /** A folder whose third row names a JPEG without its second half. */
     async function damagedRun(changes: Parameters<typeof tinyRun>[0] = {}) {
@@ -258,7 +270,7 @@ describe('a run that is stopped', () => {
     const config = await loadConfig(join(folder, 'config.yaml'));
     const options = { overwrite: false, stopped: () => stop, compile, startLoader: inProcess.startLoader };
     for await (const event of run(config, options)) stop ||= event.type === 'step' && event.step === 2;
-    expect(lines(folder).map(({ type }) => type)).toEqual(['step', 'step', 'finish']);
+    expect(lines(folder).map(({ type }) => type)).toEqual(['baseline', 'step', 'step', 'finish']);
     expect(lines(folder).at(-1)).toMatchObject({ status: 'stopped', step: 2 });
     expect(record(folder).status).toBe('stopped');
     expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);

@@ -9,12 +9,21 @@ export interface RawImage {
   data: Uint8Array | Uint16Array;
 }
 
+/** What becomes of 16-bit grey: `clip` at 255 as Pillow does, or `scale` by the bits in use. */
+export type SixteenBit = 'clip' | 'scale';
+
+export interface ChannelOptions {
+  sixteenBit: SixteenBit;
+  /** The grey stands beside an alpha channel of its own. */
+  greyWithAlpha: boolean;
+}
+
 /**
  * What Pillow's `convert("RGB")` makes of these channels: alpha is dropped, not blended; 16-bit colour keeps
  * its high byte; CMYK is inverted and multiplied. 16-bit grey is clipped at 255, not scaled, except beside an
- * alpha channel of its own (`greyHighByte`), where Pillow reads 16-bit grey as colour.
+ * alpha channel of its own, where Pillow reads it as colour; `scale` leaves Pillow's way for all 16-bit grey.
  */
-export function toRgb(raw: RawImage, greyHighByte = false): RgbImage {
+export function toRgb(raw: RawImage, { sixteenBit, greyWithAlpha }: ChannelOptions): RgbImage {
   const { width, height } = raw;
   if (raw.kind === 'rgb' && raw.channels === 3 && raw.data instanceof Uint8Array) {
     return { width, height, data: raw.data };
@@ -22,9 +31,21 @@ export function toRgb(raw: RawImage, greyHighByte = false): RgbImage {
   const data = new Uint8Array(width * height * 3);
   if (raw.kind === 'cmyk') fromCmyk(raw, data);
   else if (raw.data instanceof Uint8Array) pick(raw, data, (value) => value);
-  else if (raw.kind === 'rgb' || greyHighByte) pick(raw, data, (value) => value >> 8);
+  else if (raw.kind === 'grey' && sixteenBit === 'scale') pick(raw, data, scaled(raw));
+  else if (raw.kind === 'rgb' || greyWithAlpha) pick(raw, data, (value) => value >> 8);
   else pick(raw, data, (value) => Math.min(value, 255));
   return { width, height, data };
+}
+
+/** Depths that scanners and detectors give. */
+const depths = [8, 10, 12, 14, 16];
+
+/** To 0..255 from the fewest of these bits that hold the picture's largest value: round(255 v / (2^bits - 1)). */
+function scaled({ data, channels }: RawImage): (value: number) => number {
+  let largest = 0;
+  for (let at = 0; at < data.length; at += channels) if (data[at] > largest) largest = data[at];
+  const bits = depths.find((depth) => largest < 2 ** depth)!;
+  return (value) => Math.round((255 * value) / (2 ** bits - 1));
 }
 
 function pick(raw: RawImage, out: Uint8Array, narrow: (value: number) => number): void {

@@ -2,7 +2,7 @@ import { LorikeetError } from '../../errors.ts';
 import type { ImageReference } from '../example.ts';
 import type { RgbImage } from '../processor.ts';
 import { BrokenImage, saveAnew } from './broken.ts';
-import { type RawImage, toRgb } from './channels.ts';
+import { type RawImage, type SixteenBit, toRgb } from './channels.ts';
 import { type ImageFormat, sniff } from './formats.ts';
 import { decodeGif, gifSize } from './gif.ts';
 import { bareJpeg, jpegSize } from './jpeg.ts';
@@ -19,17 +19,32 @@ export const maxImagePixels = 2 * 89_478_485;
 const lenient: SharpOptions = { ignoreIcc: true, autoOrient: false, failOn: 'none', limitInputPixels: false };
 const strict: SharpOptions = { ...lenient, failOn: 'error', limitInputPixels: maxImagePixels };
 
+export interface DecodeOptions {
+  /** Default `clip`. */
+  sixteenBit?: SixteenBit;
+}
+
+export interface DecodedImage extends RgbImage {
+  /** It is stored as 16-bit grey, which 8 bits cannot hold as it is. */
+  isSixteenBitGrey: boolean;
+}
+
 /**
  * Decodes PNG, JPEG, WebP, GIF (first frame) or TIFF (first page) to what Pillow's
- * `Image.open(...).convert("RGB")` gives, byte for byte. EXIF rotation and colour profiles are left alone.
+ * `Image.open(...).convert("RGB")` gives, byte for byte, 16-bit grey apart where it is to be scaled. EXIF rotation and
+ * colour profiles are left alone.
  * Throws an `image` error for a picture that is missing, damaged, cut short, too large or of another format.
  */
-export async function decodeImage(reference: ImageReference): Promise<RgbImage> {
+export async function decodeImage(
+  reference: ImageReference,
+  { sixteenBit = 'clip' }: DecodeOptions = {},
+): Promise<DecodedImage> {
   const bytes = await readSource(reference);
   return explained(reference, async () => {
     const format = formatOf(bytes);
     checkSize(await sizeOf(bytes, format));
-    return format === 'gif' ? decodeGif(bytes) : decodeWithSharp(bytes, format);
+    if (format === 'gif') return { ...decodeGif(bytes), isSixteenBitGrey: false };
+    return decodeWithSharp(bytes, format, sixteenBit);
   });
 }
 
@@ -92,11 +107,16 @@ function checkSize({ width, height }: { width: number; height: number }): void {
   );
 }
 
-async function decodeWithSharp(bytes: Uint8Array, format: ImageFormat): Promise<RgbImage> {
+async function decodeWithSharp(
+  bytes: Uint8Array,
+  format: ImageFormat,
+  sixteenBit: SixteenBit,
+): Promise<DecodedImage> {
   const source = format === 'jpeg' ? bareJpeg(bytes) : bytes;
-  const metadata = await sharp(source, strict).metadata();
-  const image = toRgb(await rawChannels(source, metadata), format === 'png' && isGreyWithAlpha(bytes));
-  return format === 'tiff' ? turnUpright(image, readTiffHeader(bytes).orientation) : image;
+  const raw = await rawChannels(source, await sharp(source, strict).metadata());
+  const image = toRgb(raw, { sixteenBit, greyWithAlpha: format === 'png' && isGreyWithAlpha(bytes) });
+  const upright = format === 'tiff' ? turnUpright(image, readTiffHeader(bytes).orientation) : image;
+  return { ...upright, isSixteenBitGrey: raw.kind === 'grey' && raw.data instanceof Uint16Array };
 }
 
 const kinds: Record<string, RawImage['kind']> = {

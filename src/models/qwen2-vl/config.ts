@@ -58,6 +58,9 @@ export interface Qwen2VLConfig {
   dtype: DType | undefined;
 }
 
+/** As its config.json and the folder of this model spell it. */
+export const modelType = 'qwen2_vl';
+
 const dtypes: Record<string, DType> = { float32: 'f32', float16: 'f16', bfloat16: 'bf16', float64: 'f64' };
 
 /** Reads `dir`/config.json; throws `checkpoint` errors that name the key. */
@@ -89,7 +92,7 @@ export function parseModelConfig(json: JsonObject, file: string): Qwen2VLConfig 
 
 function checkModelType(top: Section): void {
   const found = top.value('model_type');
-  if (found !== 'qwen2_vl') {
+  if (found !== modelType) {
     top.refuse(
       'model_type',
       `expected "qwen2_vl", got ${JSON.stringify(found ?? null)}`,

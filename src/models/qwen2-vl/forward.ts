@@ -58,6 +58,14 @@ export function scoringGraph(model: ModelDefinition): Graph {
   return net.graph.finish();
 }
 
+/** The same losses, and the logits [N, V] they come from: what else the model would have said. */
+export function inspectionGraph(model: ModelDefinition): Graph {
+  const net = network(model, false);
+  const loss = lossOf(net, model);
+  net.graph.output(outputNames.logits, loss.logits());
+  return net.graph.finish();
+}
+
 /** Logits [N, V] at the rows asked for. */
 export function logitsGraph(model: ModelDefinition): Graph {
   const net = network(model, false);

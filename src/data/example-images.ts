@@ -1,0 +1,22 @@
+import type { Example, ImageReference } from './example.ts';
+import { withPlace } from './place.ts';
+
+/** In the conversation's order. */
+export function imagesOf({ turns }: Pick<Example, 'turns'>): ImageReference[] {
+  const parts = turns.flatMap(({ content }) => content);
+  return parts.flatMap((part) => (part.type === 'image' ? [part.image] : []));
+}
+
+/** Reads each picture of a row, in the same order; errors name the row, and the picture where they do not yet. */
+export function eachImage<T>(example: Example, read: (image: ImageReference) => Promise<T>): Promise<T[]> {
+  const { row } = example;
+  return Promise.all(
+    imagesOf(example).map(async (image) => {
+      try {
+        return await read(image);
+      } catch (error) {
+        throw withPlace(error, { row, ...('path' in image ? { file: image.path } : {}) });
+      }
+    }),
+  );
+}
