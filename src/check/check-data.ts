@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import type { DataConfig } from '../config/schema.ts';
 import { type Dataset, openDataset } from '../data/dataset.ts';
 import type { Encoder } from '../train/encoder.ts';
@@ -104,7 +103,7 @@ class SplitPass {
     this.#config = config;
     this.#patchLength = patchLength;
     this.dataset = dataset;
-    this.pictures = new PictureTally(config.images ?? dirname(dataset.file));
+    this.pictures = new PictureTally(dataset.images);
   }
 
   async *run(

@@ -1,6 +1,5 @@
-import { relative } from 'node:path';
 import type { ImageReference } from '../data/example.ts';
-import { nameOf } from '../data/image/source.ts';
+import { nameInFolder } from '../data/image/source.ts';
 import { commonest } from './commonest.ts';
 import type { SplitCheck } from './data-check.ts';
 import type { Picture } from './pictures.ts';
@@ -41,8 +40,7 @@ export class PictureTally {
   }
 
   #begin(picture: Picture, image: ImageReference): PictureUse {
-    const name = 'path' in image ? relative(this.#folder, image.path) : nameOf(image);
-    const use = { name, rows: [], questions: 0 };
+    const use = { name: nameInFolder(image, this.#folder), rows: [], questions: 0 };
     this.uses.set(picture, use);
     return use;
   }

@@ -12,6 +12,8 @@ import { openTable, type Table } from './table.ts';
 export interface Dataset extends ChosenFields {
   readonly name: DatasetName;
   readonly file: string;
+  /** What image paths are relative to. */
+  readonly images: string;
   /** Rows, good and bad. */
   readonly length: number;
   readonly form: DetectedForm['form'];
@@ -49,7 +51,8 @@ export async function openDataset(file: string, options: DatasetOptions): Promis
     throw new LorikeetError('data', { file, what: 'at least one row expected, got none', fix: 'Add rows.' });
   }
   const detected = detect(table, options);
-  const context = { detected, folder: options.images ?? dirname(file), system: options.system };
+  const images = options.images ?? dirname(file);
+  const context = { detected, folder: images, system: options.system };
   const { file: path, length, sha256, place } = table;
   const example = async (row: number) => {
     checkRow(row, table);
@@ -62,6 +65,7 @@ export async function openDataset(file: string, options: DatasetOptions): Promis
   return {
     name: options.name,
     file: path,
+    images,
     length,
     sha256,
     ...detected,

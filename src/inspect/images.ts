@@ -1,8 +1,7 @@
-import path from 'node:path';
-import type { Encoded, ImageReference } from '../data/example.ts';
+import type { Encoded } from '../data/example.ts';
 import { imageSize } from '../data/image/decode.ts';
 import { thumbnail } from '../data/image/render.ts';
-import { nameOf } from '../data/image/source.ts';
+import { nameInFolder } from '../data/image/source.ts';
 import type { RgbImage } from '../data/processor.ts';
 import type { Encoder } from '../train/encoder.ts';
 import type { InspectedImage } from './row.ts';
@@ -28,7 +27,7 @@ export function readImages(
       const [frames, ...sides] = grids[i];
       const grid = sides.map((side) => side / mergeSize) as [number, number];
       return {
-        file: nameInData(image, folder),
+        file: nameInFolder(image, folder),
         width,
         height,
         grid,
@@ -41,11 +40,4 @@ export function readImages(
 
 async function jpegOf(image: RgbImage, side: number): Promise<string> {
   return Buffer.from(await thumbnail(image, side)).toString('base64');
-}
-
-/** Relative to the pictures' folder where it is in there. */
-function nameInData(image: ImageReference, folder: string): string {
-  if (!('path' in image)) return nameOf(image);
-  const name = path.relative(folder, image.path);
-  return name.startsWith('..') || path.isAbsolute(name) ? image.path : name;
 }

@@ -81,7 +81,7 @@ export async function* openInspection(
   const loaded = 'decisions' in config ? config : resolveConfig(config);
   const { split = 'train', labels } = options;
   if (labels !== undefined) checkRule(labels);
-  const { model, data } = loaded.config;
+  const { model } = loaded.config;
   const dataset = await openSplit(loaded.config, split);
   const isFile = labels !== undefined && !isRuleName(labels);
   const candidates = chooseRows(dataset, options.rows ?? (isFile ? 'all' : undefined));
@@ -98,7 +98,7 @@ export async function* openInspection(
     step,
     rule: rule || undefined,
     mergeSize: vision.spatialMergeSize,
-    folder: data.images ?? path.dirname(dataset.file),
+    folder: dataset.images,
     pictureSide: options.pictureSide,
   };
   return {

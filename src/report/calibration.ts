@@ -1,60 +1,9 @@
+import { type Calibration, calibrationOfTokens } from '../train/calibration.ts';
 import type { RowScore } from '../train/row-scores.ts';
 
-/** How far a model's certainty can be trusted, over label tokens. */
-export interface Calibration {
-  /** The ten bins in their order, empty ones too; `confidence` and `accuracy` of an empty bin are 0. */
-  bins: CalibrationBin[];
-  /** Expected calibration error: the bins' distances between hits and probability, weighed by their tokens. */
-  error: number;
-  tokens: number;
-}
+export type { Calibration, CalibrationBin } from '../train/calibration.ts';
 
-export interface CalibrationBin {
-  /** Excluded, but for the first bin's 0. */
-  from: number;
-  /** Included. */
-  to: number;
-  tokens: number;
-  /** Mean probability of the likeliest token. */
-  confidence: number;
-  /** Share of tokens that were the likeliest one. */
-  accuracy: number;
-}
-
-const binCount = 10;
-
-/**
- * Calibration of the likeliest token in ten bins of its probability (Guo et al. 2017, equations 2, 3 and 5); nothing
- * where no token was scored.
- */
+/** Over all label tokens of the rows; nothing where no token was scored. */
 export function calibrationOf(rows: readonly RowScore[]): Calibration | undefined {
-  const sums = Array.from({ length: binCount }, () => ({ tokens: 0, top: 0, hits: 0 }));
-  let tokens = 0;
-  for (const row of rows) {
-    for (const { top, hit } of row.tokens) {
-      const sum = sums[binOf(top)];
-      sum.tokens++;
-      sum.top += top;
-      sum.hits += hit ? 1 : 0;
-      tokens++;
-    }
-  }
-  if (tokens === 0) return undefined;
-  const bins = sums.map((sum, b) => ({
-    from: b / binCount,
-    to: (b + 1) / binCount,
-    tokens: sum.tokens,
-    confidence: sum.tokens > 0 ? sum.top / sum.tokens : 0,
-    accuracy: sum.tokens > 0 ? sum.hits / sum.tokens : 0,
-  }));
-  const error = bins.reduce(
-    (sum, bin) => sum + (bin.tokens / tokens) * Math.abs(bin.accuracy - bin.confidence),
-    0,
-  );
-  return { bins, error, tokens };
-}
-
-/** Bin b holds (b / 10, (b + 1) / 10]. */
-function binOf(top: number): number {
-  return Math.min(binCount - 1, Math.max(0, Math.ceil(top * binCount) - 1));
+  return calibrationOfTokens(rows.flatMap(({ tokens }) => tokens));
 }

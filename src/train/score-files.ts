@@ -2,6 +2,7 @@
 import type { Dataset } from '../data/dataset.ts';
 import type { Example, ImageReference } from '../data/example.ts';
 import { thumbnail } from '../data/image/render.ts';
+import { nameInFolder } from '../data/image/source.ts';
 import type { RgbImage } from '../data/processor.ts';
 import { tokenTexts } from '../data/token-texts.ts';
 import type { ChatTokenizer } from '../data/tokenizer.ts';
@@ -41,7 +42,7 @@ export async function* describeRows(
       row: row.row,
       ...(example?.type !== undefined && { type: example.type }),
       ...(example?.group !== undefined && { group: example.group }),
-      images: row.images.map(imageName),
+      images: row.images.map((image) => nameInFolder(image, datasets[row.split]?.images ?? '')),
       question: example ? questionOf(example) : '',
       tokens: tokensOf(row, tokenizer),
       ...(picture !== undefined && { picture }),
@@ -75,11 +76,6 @@ async function pictureOf(
   if (!jpeg) return undefined;
   await keep(name, jpeg);
   return name;
-}
-
-/** A data URL is no name. */
-function imageName(image: ImageReference): string {
-  return 'path' in image ? image.path : 'data URL';
 }
 
 function questionOf({ turns }: Example): string {

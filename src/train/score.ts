@@ -1,5 +1,6 @@
 import { type Encoded, type ImageReference, isLabel, tokenKinds } from '../data/example.ts';
 import { LorikeetError } from '../errors.ts';
+import { type Certainty, calibrationOfTokens } from './calibration.ts';
 import type { Scores, Split } from './events.ts';
 import type { SampleLoss } from './step.ts';
 
@@ -47,13 +48,6 @@ export function isAnswer(row: ScoredRow, n: number): boolean {
   return tokenKinds[row.kinds[n]] === 'answer';
 }
 
-/** Label tokens whose likeliest token had a probability in one tenth of [0, 1]. */
-interface Bin {
-  tokens: number;
-  hits: number;
-  confidence: number;
-}
-
 /** Sums over rows, so that every mean weighs tokens, never rows or batches. */
 interface Tally {
   loss: number;
@@ -63,10 +57,9 @@ interface Tally {
   answerTokens: number;
   turns: number;
   exactTurns: number;
-  bins: Bin[];
+  /** One for each token. */
+  certainties: Certainty[];
 }
-
-const binCount = 10;
 
 /** The means over rows. */
 export function scoresOf(rows: readonly ScoredRow[]): Scores {
@@ -78,7 +71,7 @@ export function scoresOf(rows: readonly ScoredRow[]): Scores {
     answerTokens: 0,
     turns: 0,
     exactTurns: 0,
-    bins: Array.from({ length: binCount }, () => ({ tokens: 0, hits: 0, confidence: 0 })),
+    certainties: [],
   };
   for (const row of rows) {
     addTokens(tally, row);
@@ -91,8 +84,7 @@ export function scoresOf(rows: readonly ScoredRow[]): Scores {
     tokenAccuracy: tally.hits / tally.tokens,
     exactMatch: tally.exactTurns / tally.turns,
     answerLoss: tally.answerTokens > 0 ? tally.answerLoss / tally.answerTokens : null,
-    calibrationError:
-      tally.bins.reduce((sum, { hits, confidence }) => sum + Math.abs(hits - confidence), 0) / tally.tokens,
+    calibrationError: calibrationOfTokens(tally.certainties)?.error ?? Number.NaN,
   };
 }
 
@@ -102,10 +94,7 @@ function addTokens(tally: Tally, row: ScoredRow): void {
     tally.loss += loss;
     tally.tokens++;
     tally.hits += hits[n];
-    const bin = tally.bins[Math.min(binCount - 1, Math.floor(top[n] * binCount))];
-    bin.tokens++;
-    bin.hits += hits[n];
-    bin.confidence += top[n];
+    tally.certainties.push({ top: top[n], hit: hits[n] === 1 });
     if (!isAnswer(row, n)) return;
     tally.answerLoss += loss;
     tally.answerTokens++;

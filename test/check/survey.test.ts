@@ -12,6 +12,7 @@ import { encodedRow } from '../train/bigram.ts';
 const dataset: Dataset = {
   name: 'train',
   file: 'train.jsonl',
+  images: '.',
   length: 3,
   form: 'flat',
   sha256: 'abc',

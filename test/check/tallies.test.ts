@@ -146,7 +146,7 @@ describe('pictures', () => {
         ],
       },
     ]).result();
-    expect(images.saturated).toEqual({ count: 2, sixteenBit: 1, files: ['xray.png', '../white.png'] });
+    expect(images.saturated).toEqual({ count: 2, sixteenBit: 1, files: ['xray.png', '/data/white.png'] });
   });
 
   it('are none where no row shows one', () => {

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { isAbsolute, relative } from 'node:path';
 import { LorikeetError } from '../../errors.ts';
 import type { ImageReference } from '../example.ts';
 
@@ -15,6 +16,12 @@ export function nameOf(reference: ImageReference): string {
   if ('path' in reference) return reference.path;
   const { dataUrl } = reference;
   return dataUrl.length <= 48 ? dataUrl : `${dataUrl.slice(0, 40)}... (${dataUrl.length} characters)`;
+}
+
+/** As the data names it: from the folder of its pictures, where it is in there. */
+export function nameInFolder(reference: ImageReference, folder: string): string {
+  const name = 'path' in reference ? relative(folder, reference.path) : '';
+  return name === '' || name.startsWith('..') || isAbsolute(name) ? nameOf(reference) : name;
 }
 
 /** The encoded bytes of a picture, bounded before they are read. Throws an `image` error. */
