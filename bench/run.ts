@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping decode] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping decode check near report] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -10,9 +10,12 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { engineVersion } from '../src/runtime/session.ts';
 import { physicalCores } from '../src/runtime/threads.ts';
+import { benchCheck } from './check.ts';
 import { benchDecode } from './decode.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
 import { benchMemory, type MemoryResult } from './memory.ts';
+import { benchNear } from './near.ts';
+import { benchReport } from './report.ts';
 import { benchSpeed } from './speed.ts';
 
 const { values, positionals } = parseArgs({
@@ -23,7 +26,8 @@ const { values, positionals } = parseArgs({
     out: { type: 'string' },
   },
 });
-const wanted = positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'decode'];
+const wanted =
+  positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'decode', 'check', 'near', 'report'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -95,7 +99,47 @@ async function decode() {
   return result;
 }
 
-const benches = { speed, memory, mapping, decode };
+async function check() {
+  const result = await benchCheck();
+  console.log('The check of the training rows of easy-VQA');
+  if (!result) console.log('  no ../shared/data here');
+  else {
+    const { rows, pictures, seconds, processorSeconds, peakMemory } = result;
+    console.log(`  ${rows} rows, ${pictures} pictures  ${seconds.toFixed(1)} s`);
+    console.log(`  processor time, all threads  ${processorSeconds.toFixed(1)} s`);
+    console.log(`  memory at its peak     ${peakMemory.toFixed(0)} MB`);
+  }
+  return result;
+}
+
+async function near() {
+  const results = await benchNear();
+  console.log(
+    'Near-duplicates: bits and levels that pictures saved anew differ by at most, and how many are missed',
+  );
+  for (const { name, pictures, changes, pairs } of results) {
+    console.log(`  ${name}, ${pictures} pictures`);
+    for (const [change, { bits, levels, missed }] of Object.entries(changes))
+      console.log(
+        `    ${change.padEnd(12)} ${String(bits).padStart(2)} bits  ${levels.toFixed(2)} levels  ${missed} missed`,
+      );
+    const { nearBits, found, leastLevels } = pairs;
+    console.log(
+      `    pairs with near bits ${nearBits}, taken for the same ${found}, least ${leastLevels.toFixed(2)} levels`,
+    );
+  }
+  return results;
+}
+
+async function report() {
+  const result = await benchReport(rounds);
+  const { steps, validationTokens, read, write, megabytes } = result;
+  console.log(`The report of a run with ${steps} steps and ${validationTokens} validation tokens`);
+  console.log(`  read ${read.toFixed(2)} s, written ${write.toFixed(2)} s, ${megabytes.toFixed(2)} MB`);
+  return result;
+}
+
+const benches = { speed, memory, mapping, decode, check, near, report };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)

@@ -10,6 +10,8 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Engine } from '../src/generate/engine.ts';
 import type { AnswerRequest } from '../src/generate/request.ts';
+import { readRun } from '../src/report/read-run.ts';
+import { writeReport } from '../src/report/write-report.ts';
 import { type FlatRow, makeData } from './make-data.ts';
 import { accuracy, floor, shufflePictures } from './score.ts';
 
@@ -111,4 +113,9 @@ const after = await answers(heldOut.questions, '\nAsking again', adapter);
 const blind = await answers(heldOut.shuffled, 'Asking with shuffled pictures', adapter);
 showScores(heldOut, rows.train, before, after, blind);
 showAnswers(heldOut, before, after);
-console.log(`\nThe run: ${shown(run)} (run.json, metrics.jsonl, adapter/, best/)`);
+const { page } = await writeReport(readRun(run));
+console.log(`\nThe run     ${shown(run)} (run.json, metrics.jsonl, scores/, adapter/, best/)`);
+console.log(`Its report  ${shown(page)}: open it in a browser`);
+console.log(
+  `One row     npx lorikeet inspect ${shown(join(work, 'demo.yaml'))} --row 0 --adapter ${shown(adapter)}`,
+);

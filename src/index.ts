@@ -49,6 +49,13 @@ export type {
   TopToken,
 } from './inspect/row.ts';
 export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
+export { type Finding, findingsOf } from './report/findings.ts';
+export { type Methods, methodsOf } from './report/methods.ts';
+export { readRun } from './report/read-run.ts';
+export type { EvaluationPoint, FinishPoint, RunStory, StepPoint } from './report/run-story.ts';
+export { type Slide, slideOf } from './report/slide.ts';
+export { type ReportOptions, type WrittenReport, writeReport } from './report/write-report.ts';
+export { writeSlide } from './report/write-slide.ts';
 export { type CheckedEvent, type CheckOptions, check } from './train/check.ts';
 export type {
   BaseFacts,

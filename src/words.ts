@@ -15,11 +15,12 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
-/** A loss, a gap, a norm: three digits behind the point where those say something. */
+/** A loss, a gap, a norm: three digits behind the point, or as many as say something. */
 export function figure(value: number): string {
   const size = Math.abs(value);
-  if (size >= 1e6 || (size < 0.01 && size > 0)) return value.toExponential(2);
-  return size >= 1000 ? grouped.format(Math.round(value)) : value.toFixed(3);
+  if (size >= 1e6 || (size < 0.001 && size > 0)) return value.toExponential(2);
+  if (size >= 1000) return grouped.format(Math.round(value));
+  return value.toFixed(size < 0.01 && size > 0 ? 4 : 3);
 }
 
 /** Two units at most: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */

@@ -15,7 +15,7 @@ export function describeCheck({ splits, shared, chance, warnings }: DataCheck): 
     ['Held out', validation && heldOutLine(validation, shared)],
     ['Questions', questionsLine(train)],
     ['Answers', answersLine(train)],
-    ['Groups', groupsLine(train, validation)],
+    ['Groups', groupsLine(splits, shared)],
     ['Guessing', chance && chanceLine(chance)],
     ...warnings.map((warning): [string, string] => ['Note', warning]),
   ];
@@ -119,10 +119,11 @@ function answersLine({ answers }: SplitCheck): string {
   return `${number(answers.distinct)} different; the commonest: ${texts.join(', ')}`;
 }
 
-function groupsLine(train: SplitCheck, validation: SplitCheck | undefined): string | undefined {
-  const found = [train, validation].filter((split) => split?.groups !== undefined);
+function groupsLine(splits: SplitCheck[], shared: DataCheck['shared']): string | undefined {
+  const found = splits.filter(({ groups }) => groups !== undefined);
   if (found.length === 0) return undefined;
-  return found.map((split) => `${number(split!.groups!)} in ${splitNames[split!.split]}`).join(', ');
+  const parts = found.map(({ split, groups }) => `${number(groups!)} in ${splitNames[split]}`);
+  return `${parts.join(', ')}${shared?.groups?.count === 0 ? ', none in both' : ''}`;
 }
 
 function chanceLine({ uniform, answers, unseen }: Chance): string {

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
 import { lorikeetVersion } from '../train/version.ts';
-import { askCommand } from './ask-command.ts';
+import { addAsk } from './ask.ts';
 import { checkCommand } from './check-command.ts';
 import { describeFailure } from './failure.ts';
 import { inspectCommand } from './inspect-command.ts';
+import { reportCommand } from './report-command.ts';
 import { trainCommand } from './train-command.ts';
 
 const program = new Command('lorikeet')
@@ -106,49 +107,36 @@ Examples:
   });
 
 program
-  .command('ask')
-  .summary('Ask a model about pictures.')
+  .command('report')
+  .summary('Write the report of a run: a page, a methods paragraph, a slide.')
   .description(
-    'Asks a model, with an adapter or without. The answer stands on stdout and nothing else; what is loaded, how long ' +
-      'it took and what went wrong stand on stderr. The likeliest answer, the same every time, unless a temperature, ' +
-      'top-k or top-p asks for draws. Ctrl-C stops the answer.',
+    'Reads a run folder, finished, crashed or still going, or an output folder of the Hugging Face Trainer, and writes one ' +
+      'HTML page with its plots. The files of the run are not changed.',
   )
-  .usage('--model DIR [--adapter DIR] [--image FILE ...] [options] "question"')
-  .argument('[question]', 'the question; its pictures stand before it, in their order')
-  .option('--model <dir>', 'the model, a folder in Hugging Face layout')
-  .option('--adapter <dir>', 'an adapter, or the folder of a run, whose image and system settings then hold')
-  .option('--image <file>', 'a picture; several with several --image', collect)
-  .option('--system <text>', "a system text in place of the template's own")
-  .option('--max-new-tokens <n>', 'longest answer in tokens (default: 256)', Number)
-  .option('--temperature <t>', 'draw instead of taking the likeliest; below 1 nearer to it', Number)
-  .option('--top-k <k>', 'draw among the k likeliest tokens', Number)
-  .option('--top-p <p>', 'draw among the fewest likeliest tokens that make up this probability', Number)
-  .option('--seed <n>', 'draws come from it alone (default: 0)', Number)
+  .usage('RUN [--out FILE.html] [--methods [form]] [--slide [folder]]')
+  .argument('[run]', 'the run folder: what `output` of the config names')
+  .option('--out <file>', 'the page, with its plots beside it; report.html in the run folder without it')
+  .option('--methods [form]', 'print a methods paragraph instead: markdown, latex, bibtex, or all three')
   .option(
-    '--max-pixels <n>',
-    "scale pictures to this area; without it the run's image.maxPixels, or the model's own",
-    Number,
+    '--slide [folder]',
+    'write one slide instead, as SVG, PNG and Markdown; into slide/ of the run without a folder',
   )
-  .option('--threads <n>', 'default: physical cores', Number)
-  .option('--interactive', 'a conversation, a line for a turn; it ends with an empty line')
   .helpOption('-h, --help', 'Show this help.')
   .addHelpText(
     'after',
     `
 Examples:
 
-  lorikeet ask --model ./models/Qwen2-VL-2B-Instruct --image scan.png "Is there a polyp?"
-  lorikeet ask --model ./base --adapter runs/first/best --image a.png --image b.png "What changed?"
-  lorikeet ask --model ./base --image a.png --interactive
+  lorikeet report runs/first
+  lorikeet report runs/first --methods latex > methods.tex
+  lorikeet report runs/first --slide talk/
 `,
   )
-  .action(async (question: string | undefined, options) => {
-    process.exitCode = await askCommand(question, options);
+  .action(async (run: string | undefined, options) => {
+    process.exitCode = await reportCommand(run, options);
   });
 
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
-}
+addAsk(program);
 
 // A reader that goes away (`| head`) ends the story, not the training.
 process.stdout.on('error', () => {});

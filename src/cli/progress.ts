@@ -1,3 +1,4 @@
+import { lossAndAccuracy } from '../report/glossary.ts';
 import type {
   CheckEvent,
   Evaluation,
@@ -39,6 +40,7 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
   let lastPlain = Number.NEGATIVE_INFINITY;
   let totalSteps = 0;
   let output = '';
+  let explained = false;
 
   const erase = () => {
     if (current) screen.write('\r\x1b[2K');
@@ -76,6 +78,12 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
     if (lost === shownSkips) line(`Further ${split} rows that are skipped are named in run.json alone.`);
   };
 
+  /** What the two kinds of figure say is told once, under the first of them. */
+  const scores = (text: string) => {
+    line(explained ? text : `${text}\n  ${lossAndAccuracy.short}`);
+    explained = true;
+  };
+
   const show = (event: TrainEvent) => {
     switch (event.type) {
       case 'check':
@@ -100,10 +108,10 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
         return tell(scoringLine(event), false);
       case 'baseline':
         clear();
-        return line(`Before step 1: ${scoresLine(event)}`);
+        return scores(`Before step 1: ${scoresLine(event)}`);
       case 'evaluate':
         clear();
-        return line(`step ${event.step}  ${scoresLine(event)}${event.best ? '  (best so far)' : ''}`);
+        return scores(`step ${event.step}  ${scoresLine(event)}${event.best ? '  (best so far)' : ''}`);
       case 'finish':
         clear();
         return line(finishLine(event, output));
@@ -153,5 +161,5 @@ function finishLine(event: FinishEvent, output: string): string {
   const best = event.best
     ? `\nBest   ${output}/best  (validation loss ${event.best.loss.toFixed(4)} at step ${event.best.step})`
     : '';
-  return `${head}\nLast   ${output}/adapter${best}`;
+  return `${head}\nLast   ${output}/adapter${best}\nRead   lorikeet report ${output}`;
 }

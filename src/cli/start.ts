@@ -10,7 +10,7 @@ export function describeStart(event: StartEvent): string {
     ['Learns', describeTrained(event)],
     ['Device', `${event.device}, ${count(event.threads, 'thread')}`],
     ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}`],
-    ['Output', shortPath(event.output)],
+    ['Output', `${shortPath(event.output)}; lorikeet watch ${shortPath(event.output)} shows it in a browser`],
   ]);
   const data = [table(dataLines(event.data)), ...describeCheck(event.check)].join('\n');
   return `${data}\n\n${run}\nWhy each setting is what it is: run.json, "decisions".\n`;

@@ -8,15 +8,15 @@ export const tokenStyles = `
 .strip [tabindex]{cursor:default}
 .strip [tabindex]:hover,.strip [tabindex]:focus-visible{outline:2px solid var(--accent);outline-offset:1px}
 .strip i{font-style:normal}
-.s{background:radial-gradient(circle at center,currentColor 0 .07em,transparent .1em);opacity:.45}
+i.s{background:radial-gradient(circle at center,currentColor 0 .07em,transparent .1em);opacity:.45}
 i.n::before{content:'↵';opacity:.45}
-.strip>:last-child .n:last-child{display:inline-block;width:1ch;height:1lh;overflow:hidden;vertical-align:bottom}
-.tab::before{content:'→';opacity:.45}
-.part::before{content:'◌';opacity:.45}
+.strip>:last-child i.n:last-child{display:inline-block;width:1ch;height:1lh;overflow:hidden;vertical-align:bottom}
+i.tab::before{content:'→';opacity:.45}
+i.part::before{content:'◌';opacity:.45}
 .pairs{display:flex;flex-wrap:wrap;gap:10px 2px;line-height:1.5;align-items:flex-end}
 .pair{display:inline-flex;flex-direction:column;min-width:2.9em;text-align:center;font-size:14px;border-radius:4px;unicode-bidi:isolate}
 .pair .word{padding:0 .25em;font-weight:600;white-space:pre;max-width:18em;overflow:hidden;text-overflow:ellipsis}
-.pair .word .n{display:inline-block;width:1ch;height:1lh;overflow:hidden;vertical-align:bottom}
+.pair .word i.n{display:inline-block;width:1ch;height:1lh;overflow:hidden;vertical-align:bottom}
 .pair .cost{font:11.5px/1.75 var(--sans);font-variant-numeric:tabular-nums;padding:0 .4em;margin-top:1px;border-radius:3px}
 .pair.names{min-width:3em;text-align:left;color:var(--quiet);font:11.5px/1.75 var(--sans)}
 .pair.names span+span{margin-top:1px}

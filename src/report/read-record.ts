@@ -62,7 +62,11 @@ const split = z.object({
   groups: whole.optional(),
 });
 const check: z.ZodType<DataCheck> = z.object({
-  splits: z.array(split),
+  splits: z
+    .array(split)
+    .refine((splits) => ['train', 'train validation'].includes(splits.map(({ split }) => split).join(' ')), {
+      error: 'training expected first, then validation',
+    }),
   shared: z
     .object({
       same: overlap,

@@ -1,4 +1,7 @@
-/** The few statistics that findings rest on, each with how far it can be trusted. */
+/**
+ * The few statistics that findings rest on, each with how far it can be trusted. Absurd values overflow to NaN, which no
+ * condition of a finding holds for.
+ */
 import type { RowScore, TokenScore } from '../train/row-scores.ts';
 
 export interface Estimate {

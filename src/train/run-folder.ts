@@ -21,6 +21,7 @@ import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
 import type { FinishEvent, StartEvent, TrainEvent } from './events.ts';
+import { removeReport } from './report-files.ts';
 import type { RowScore } from './row-scores.ts';
 import { openScalarLog } from './tensorboard.ts';
 
@@ -249,6 +250,7 @@ function removeRun(path: string): void {
     rmSync(`${folder}.partial`, { recursive: true, force: true });
   }
   removeScores(join(path, runFiles.scores));
+  removeReport(path);
   rmSync(join(path, runFiles.metrics), { force: true });
   rmSync(join(path, runFiles.tensorboard), { force: true });
   // Last, so that a folder which is only half cleared still says that it is a run's.

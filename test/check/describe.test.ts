@@ -1,42 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { DataCheck, SplitCheck } from '../../src/check/data-check.ts';
 import { describeCheck } from '../../src/check/describe.ts';
+import { trainCheck } from './split-check.ts';
 
-const train: SplitCheck = {
-  split: 'train',
-  rows: 3064,
-  refused: { count: 0, reasons: [] },
-  tokens: { system: 1000, user: 2000, header: 3000, image: 90_000, padding: 0, answer: 1000, end: 3000 },
-  labelShare: 0.04,
-  longest: [
-    { row: 7, tokens: 320 },
-    { row: 2, tokens: 300 },
-  ],
-  images: {
-    distinct: 315,
-    uses: 3064,
-    sizes: [
-      { width: 512, height: 512, tokens: 324, images: 200 },
-      { width: 64, height: 48, tokens: 1, images: 100 },
-    ],
-    saturated: { count: 3, sixteenBit: 1, files: ['xray.png', 'page.png', 'page2.png'] },
-  },
-  questionsPerImage: { least: 1, median: 9.5, most: 22, mean: 9.727 },
-  answers: {
-    distinct: 476,
-    commonest: [
-      { text: 'no', count: 884 },
-      { text: 'a "b"', count: 1 },
-    ],
-  },
-};
-const { refused: _, ...rest } = train;
-const validation: SplitCheck = {
-  ...rest,
-  split: 'validation',
-  rows: 451,
-  refused: { count: 0, reasons: [] },
-};
+const train = trainCheck;
+const validation: SplitCheck = { ...trainCheck, split: 'validation', rows: 451 };
 const none = { pictures: 0, rows: 0, pairs: [] };
 
 const linesOf = (check: Partial<DataCheck>) => {
@@ -100,6 +68,10 @@ describe('what a check found, in lines', () => {
       { ...validation, groups: 3 },
     ];
     expect(linesOf({ splits: groups }).get('Groups')).toBe('12 in training, 3 in validation');
+    const apart = { same: none, near: none, groups: { count: 0, rows: 0, names: [] } };
+    expect(linesOf({ splits: groups, shared: apart }).get('Groups')).toBe(
+      '12 in training, 3 in validation, none in both',
+    );
   });
 
   it('say that pictures stand apart only where they do', () => {

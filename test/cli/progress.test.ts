@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createProgress } from '../../src/cli/progress.ts';
 import type { StartEvent, StepEvent, TrainEvent } from '../../src/train/events.ts';
+import { trainCheck } from '../check/split-check.ts';
 
 const start: StartEvent = {
   type: 'start',
@@ -24,7 +25,7 @@ const start: StartEvent = {
       cutRows: 0,
     },
   },
-  check: { splits: [], warnings: [] },
+  check: { splits: [trainCheck], warnings: ['One row is odd.'] },
   base: { modelType: 'qwen2_vl', parameters: 2_208_985_600, vocabulary: 151_936, dtypes: ['bf16'] },
   method: 'lora',
   trained: { tensors: 392, parameters: 18_464_768, modules: 196 },
@@ -77,9 +78,10 @@ describe('the story of a run', () => {
     const text = told([start], false, () => 0);
     for (const expected of [
       'models/base',
-      '3,064 rows, 2 skipped, 315 images',
-      'flat rows (image from "image_path", guessed; question)',
-      '9,000 of 100,000 tokens',
+      'train.jsonl: flat rows (image from "image_path", guessed; question)',
+      'Rows        3,064 to train on, none to validate on',
+      '100,000 in training, 4,000 of them trained on (4.0 %)',
+      'Note        One row is odd.',
       'LoRA on 196 modules: 18,464,768 parameters',
       'cpu, 2 threads',
       '576 in 3 epochs',
@@ -87,6 +89,19 @@ describe('the story of a run', () => {
     ]) {
       expect(text).toContain(expected);
     }
+  });
+
+  it('says how the check before it goes on', () => {
+    const checking: TrainEvent = {
+      type: 'check',
+      split: 'train',
+      rows: 1200,
+      totalRows: 38_575,
+      secondsLeft: 75,
+    };
+    const text = told([checking, start], true, () => 0);
+    const line = 'checking train rows  1,200/38,575  1 min 15 s left';
+    expect(text.startsWith(`${line}\r\x1b[2KTraining`)).toBe(true);
   });
 
   it('rewrites one line on a terminal and keeps evaluations above it', () => {

@@ -38,7 +38,7 @@ describe('a config', () => {
     expect(config).toEqual({
       model: path.join(dir, 'base'),
       data: { train: path.join(dir, 'train.jsonl'), maxLength: 2048, onBadRow: 'stop' },
-      image: {},
+      image: { sixteenBit: 'clip' },
       train: {
         epochs: 3,
         learningRate: 5e-6,
@@ -51,6 +51,8 @@ describe('a config', () => {
         shuffle: true,
         seed: 42,
         evaluateEvery: 50,
+        evaluateStart: true,
+        gapRows: 64,
         recompute: true,
       },
       output: path.join(dir, 'runs/first'),

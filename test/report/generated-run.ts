@@ -1,7 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import { configSchema } from '../../src/config/schema.ts';
 import { stream } from '../../src/random.ts';
 import type { BaselineEvent, EvaluateEvent, FinishEvent, Scores, StepEvent } from '../../src/train/events.ts';
@@ -51,6 +49,11 @@ export function generatedRun(changes: Partial<RunSize> = {}, seed = 1) {
   };
 }
 
+/** 10,000 steps, 200 evaluations, 50,000 validation tokens. */
+export function longRun(): GeneratedRun {
+  return generatedRun({ steps: 10_000, evaluateEvery: 50, rows: 6250, tokensPerRow: 8 });
+}
+
 export type GeneratedRun = ReturnType<typeof generatedRun>;
 
 function stepAt(step: number, loss: number, { steps }: RunSize): StepEvent {
@@ -95,6 +98,9 @@ function evaluationAt(step: number, loss: number, trainLoss: number, size: RunSi
   };
 }
 
+/** Validation rows that have a picture beside them. */
+const shownRows = [0, 1, 2, 3];
+
 /** Rows whose tokens cost `loss` on average, exponentially distributed. */
 function scoredRows(step: number, loss: number, { rows, tokensPerRow }: RunSize, seed: number): RowScore[] {
   const draws = stream(seed, 'scores', step);
@@ -120,7 +126,7 @@ function scoredRows(step: number, loss: number, { rows, tokensPerRow }: RunSize,
     images: [`${split}-${Math.floor(r / 2)}.png`],
     question: `Is there a polyp in part ${r}?`,
     tokens: Array.from({ length: tokensPerRow }, (_, t) => token(t)),
-    ...(split === 'validation' && r < 4 && { picture: `validation-${r}.jpg` }),
+    ...(split === 'validation' && shownRows.includes(r) && { picture: `validation-${r}.jpg` }),
   });
   return [
     ...Array.from({ length: rows }, (_, r) => row('validation', r)),
@@ -221,18 +227,10 @@ export function writeRun(folder: string, { record, events, start, last }: Genera
   writeFileSync(join(folder, 'metrics.jsonl'), lines(events));
   writeFileSync(join(folder, 'scores', 'start.jsonl'), lines(start));
   writeFileSync(join(folder, 'scores', 'last.jsonl'), lines(last));
-  for (const { picture } of last)
-    if (picture) writeFileSync(join(folder, 'scores', 'pictures', picture), jpeg);
+  for (const r of shownRows) writeFileSync(join(folder, 'scores', 'pictures', `validation-${r}.jpg`), jpeg);
   return folder;
 }
 
 export function lines(values: readonly object[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
-}
-
-/** A folder that is gone when the test is over. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lorikeet-report-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }

@@ -1,8 +1,9 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { renderReport } from '../../src/report/page/report-page.ts';
 import { readRun } from '../../src/report/read-run.ts';
-import { temporaryFolder } from './generated-run.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the Trainer of transformers 5.18 left of a LoRA run: reference/make_trainer_output.py. */
 const fixture = new URL('../fixtures/trainer/', import.meta.url).pathname;
@@ -36,6 +37,13 @@ describe('an output folder of the Hugging Face Trainer', () => {
     expect(unknown[1]).toContain('What the mean was over');
     expect(unknown.join('\n')).toContain('4 a batch, times gradient accumulation');
     expect(unknown.join('\n')).toContain('PEFT (0.21.0)');
+  });
+
+  it('is shown without a word on what its loss was averaged over', () => {
+    const page = renderReport(readRun(copy()));
+    expect(page).toContain('Which tokens the loss was computed on (the label rule)');
+    expect(page).toContain('which tokens it was averaged over, and how, is not recorded');
+    expect(page).not.toMatch(/weighs label tokens|nats per label token|all label tokens, natural/);
   });
 
   it('is read from its newest checkpoint where the root has no state', () => {

@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
 import { readRun } from '../../src/report/read-run.ts';
-import { generatedRun, jpeg, temporaryFolder, writeRun } from './generated-run.ts';
+import { generatedRun, jpeg, writeRun } from './generated-run.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const run = generatedRun();
 const written = () => writeRun(join(temporaryFolder(), 'first'), run);

@@ -1,4 +1,5 @@
 /** Runs as a folder might tell them, from a seed: noisy curves, scored rows, with and without overfitting. */
+import { type Config, configSchema } from '../../src/config/schema.ts';
 import { type Stream, stream } from '../../src/random.ts';
 import type { EvaluationPoint, RunStory, StepPoint } from '../../src/report/run-story.ts';
 import type { Scores } from '../../src/train/events.ts';
@@ -159,10 +160,11 @@ export function scoredRows(
     const random = stream(seed, 'row', row, step);
     const { type, question, answer, ease } = kinds[row % kinds.length];
     const score = (text: string, kind: TokenScore['kind'], expected: number): TokenScore => {
-      const loss = -Math.log(1 - random.uniform() * 0.999) * expected;
-      const probability = Math.exp(-loss);
-      const hit = probability > 0.5 || random.uniform() < probability;
-      return { text, kind, loss, hit, top: hit ? probability : Math.max(probability, 1 - probability) * 0.9 };
+      // A token that was the likeliest cost -ln of its probability; another had at most what that one left.
+      const top = Math.exp(-expected * -Math.log(1 - 0.999 * random.uniform()) * 0.6);
+      const hit = random.uniform() < top ** 0.9;
+      const probability = hit ? top : Math.min(top, 1 - top) * (0.05 + 0.9 * random.uniform());
+      return { text, kind, loss: -Math.log(probability), hit, top };
     };
     const level = validationLoss(share, false) * ease;
     return {
@@ -201,6 +203,7 @@ export function makeRecord(steps: number, finish?: RunRecord['finish']): RunReco
     versions: { lorikeet: '0.1.0', node: '22.11.0', onnxruntime: '1.30.0' },
     platform: { os: 'linux', arch: 'x64', cpu: 'AMD EPYC 7763', cores: 16 },
     seed: 42,
+    config: { given: {}, resolved: makeConfig() },
     model: '/data/models/Qwen2-VL-2B-Instruct',
     output: '/data/runs/kvasir-first',
     device: 'cpu',
@@ -240,6 +243,15 @@ export function makeRecord(steps: number, finish?: RunRecord['finish']): RunReco
       },
     ],
   };
+}
+
+function makeConfig(): Config {
+  return configSchema.parse({
+    model: '/data/models/Qwen2-VL-2B-Instruct',
+    data: { train: '/data/kvasir/train.jsonl', validation: '/data/kvasir/val.jsonl' },
+    train: { learningRate: 1e-4, warmupRatio: 0.05 },
+    output: '/data/runs/kvasir-first',
+  });
 }
 
 export function makeCheck(): NonNullable<RunRecord['check']> {

@@ -129,8 +129,16 @@ describe('a run that cannot go on', () => {
       { image: 'a.png', question: 'q', answer: 'a' },
     ];
     const folder = tinyRun({ rows, onBadRow: 'skip' });
-    const [notice] = await collect(folder);
-    expect(notice).toMatchObject({ type: 'notice', text: expect.stringContaining('1 of 2 train rows') });
+    const [start] = await collect(folder);
+    const refused = {
+      count: 1,
+      reasons: [{ reason: expect.stringContaining('c.png'), count: 1, rows: [0] }],
+    };
+    expect(start).toMatchObject({
+      type: 'start',
+      check: { splits: [{ split: 'train', rows: 1, refused }, {}] },
+    });
+    expect(record(folder).check).toEqual(start.type === 'start' && start.check);
     expect(record(folder).skipped).toMatchObject([
       { split: 'train', row: 0, reason: expect.stringContaining('c.png') },
     ]);
@@ -180,39 +188,78 @@ describe('a run that cannot go on', () => {
     expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);
   });
 
-  describe('for a picture whose damage only its decoding shows', () => {
+  describe('for a picture that is damaged', () => {
     const row = (image: string, answer: string) => ({ image, question: 'q', answer });
-    const damaged = [row('a.png', 'one'), row('b.png', 'two'), row('cut.jpg', 'three'), row('a.png', 'four')];
+    const rows = [row('a.png', 'one'), row('b.png', 'two'), row('c.jpg', 'three'), row('a.png', 'four')];
     const settings = { shuffle: false, epochs: 1, packTokens: 1, evaluateStart: false, gapRows: 0 };
 
-    /** A folder whose third row names a JPEG without its second half. */
-    async function damagedRun(changes: Parameters<typeof tinyRun>[0] = {}) {
-      const folder = tinyRun({ rows: damaged, train: settings, ...changes });
+    /** A JPEG, and the same without its second half: only decoding shows that. */
+    async function pictures() {
       const noise = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 31) % 251));
       const whole = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
         .jpeg()
         .toBuffer();
-      writeFileSync(join(folder, 'cut.jpg'), whole.subarray(0, whole.length / 2));
-      return folder;
+      return { whole, cut: whole.subarray(0, whole.length / 2) };
     }
 
-    it('stops with the row, the picture and what was learned', async () => {
-      const folder = await damagedRun();
+    /** A run over rows of which the third names a good picture that is damaged once training begins. */
+    async function spoiledRun(changes: Parameters<typeof tinyRun>[0] = {}, set: string[] = []) {
+      const folder = tinyRun({ rows, train: settings, ...changes });
+      const { whole, cut } = await pictures();
+      writeFileSync(join(folder, 'c.jpg'), whole);
+      const config = await loadConfig(join(folder, 'config.yaml'), { set });
+      const events: TrainEvent[] = [];
+      const all = (async () => {
+        for await (const event of run(config, { ...inProcess, compile })) {
+          if (event.type === 'start') writeFileSync(join(folder, 'c.jpg'), cut);
+          events.push(event);
+        }
+      })();
+      const error = await all.then(
+        () => undefined,
+        (error) => error,
+      );
+      return { folder, events, error };
+    }
+
+    it('stops before the first step with the row and the picture, and writes nothing', async () => {
+      const folder = tinyRun({ rows, train: settings });
+      writeFileSync(join(folder, 'c.jpg'), (await pictures()).cut);
       const error = await collect(folder).catch((error) => error);
       expect(error).toMatchObject({ code: 'image', place: { line: 3, row: 2 } });
       expect(error.message).toMatch(
-        /train\.jsonl:3, row 2: .*cut\.jpg: expected a whole picture, .* cut short/,
+        /train\.jsonl:3, row 2: .*c\.jpg: expected a whole picture, .* cut short/,
+      );
+      expect(existsSync(join(folder, 'run'))).toBe(false);
+    });
+
+    it('leaves the row out from the start where it may', async () => {
+      const folder = tinyRun({ rows, train: settings, onBadRow: 'skip' });
+      writeFileSync(join(folder, 'c.jpg'), (await pictures()).cut);
+      const events = await collect(folder, { set: ['data.validation=train.jsonl'] });
+      expect(events.filter(({ type }) => type === 'skip')).toEqual([]);
+      expect(record(folder)).toMatchObject({
+        status: 'finished',
+        data: { train: { rows: 3, skipped: 1 }, validation: { rows: 3, skipped: 1 } },
+        skipped: ['train', 'validation'].map((split) => ({ split, row: 2 })),
+      });
+    });
+
+    it('only later, stops with the row, the picture and what was learned', async () => {
+      const { folder, error } = await spoiledRun();
+      expect(error).toMatchObject({ code: 'image', place: { line: 3, row: 2 } });
+      expect(error.message).toMatch(
+        /train\.jsonl:3, row 2: .*c\.jpg: expected a whole picture, .* cut short/,
       );
       expect(record(folder)).toMatchObject({ status: 'failed', adapterStep: 1 });
       expect(lines(folder).map(({ type }) => type)).toEqual(['step']);
       expect(existsSync(join(folder, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true);
     });
 
-    it('leaves the row out where it may, in training and in validation, and names it once', async () => {
-      const folder = await damagedRun({ onBadRow: 'skip', train: { ...settings, epochs: 2 } });
-      const events = await collect(folder, { set: ['data.validation=train.jsonl'] });
-      const skips = events.filter(({ type }) => type === 'skip');
-      expect(skips).toMatchObject([
+    it('only later, leaves the row out where it may, in training and in validation, and names it once', async () => {
+      const changes = { onBadRow: 'skip', train: { ...settings, epochs: 2 } };
+      const { folder, events } = await spoiledRun(changes, ['data.validation=train.jsonl']);
+      expect(events.filter(({ type }) => type === 'skip')).toMatchObject([
         { split: 'train', row: 2, lost: 1 },
         { split: 'validation', row: 2, lost: 1 },
       ]);
@@ -220,7 +267,7 @@ describe('a run that cannot go on', () => {
         status: 'finished',
         skipped: ['train', 'validation'].map((split) => ({ split, row: 2 })),
       });
-      const clean = tinyRun({ rows: damaged.filter(({ image }) => image !== 'cut.jpg'), train: settings });
+      const clean = tinyRun({ rows: rows.filter(({ image }) => image !== 'c.jpg'), train: settings });
       const expected = await collect(clean, {
         set: ['data.validation=train.jsonl', 'train.evaluateEvery=0'],
       });
@@ -229,11 +276,12 @@ describe('a run that cannot go on', () => {
       expect(tokens(events)[0]).toBe(tokens(expected)[0]);
     });
 
-    it('does not go on with nothing', async () => {
-      const folder = await damagedRun({ onBadRow: 'skip', rows: [row('cut.jpg', 'a'), row('cut.jpg', 'b')] });
-      await expect(collect(folder)).rejects.toThrow(
-        /can be decoded expected, got none of 2; the last: .*cut/,
-      );
+    it('only later, does not go on with nothing', async () => {
+      const { folder, error } = await spoiledRun({
+        onBadRow: 'skip',
+        rows: [row('c.jpg', 'a'), row('c.jpg', 'b')],
+      });
+      expect(error.message).toMatch(/can be decoded expected, got none of 2; the last: .*c\.jpg/);
       expect(record(folder).status).toBe('failed');
     });
   });

@@ -1,7 +1,7 @@
 import { scaleLinear } from 'd3-scale';
 import { area as areaShape } from 'd3-shape';
 import { type Content, type Html, html } from '../html.ts';
-import { type Area, round, type Scale } from './axes.ts';
+import { type Area, isDrawable, round, type Scale } from './axes.ts';
 import { spread } from './labels.ts';
 import { textWidth } from './text-width.ts';
 import { type Point, thin } from './thin.ts';
@@ -50,7 +50,7 @@ export function zoneLadder(zones: readonly Zone[], y: Scale, area: Area, left: n
 
 /** A filled curve from 0 to its highest value, small, over the x of the plot above it. */
 export function stripCurve(label: string, points: readonly Point[], x: Scale, area: Area): Content {
-  const kept = thin(points, area.right - area.left).filter(([, value]) => Number.isFinite(value));
+  const kept = thin(points, area.right - area.left).filter(([, value]) => isDrawable(value));
   const highest = kept.reduce((most, [, value]) => Math.max(most, value), 0);
   if (highest === 0) return undefined;
   const y = scaleLinear().domain([0, highest]).range([area.bottom, area.top]);

@@ -17,9 +17,16 @@ export interface Axis {
   log?: boolean;
   /** Shares, shown as percent. */
   percent?: boolean;
+  /** Counted things: no ticks between them. */
+  whole?: boolean;
   /** A value that the axis shows in any case: 0 for a loss. */
   from?: number;
   to?: number;
+}
+
+/** Not NaN, and not so large that the width of an axis overflows. */
+export function isDrawable(value: number): boolean {
+  return Math.abs(value) < 1e100;
 }
 
 /** From the lowest to the highest of these values, widened to round ones. */
@@ -27,7 +34,7 @@ export function scaleOf(axis: Axis, values: Iterable<number>, range: readonly [n
   let low = axis.from ?? Number.POSITIVE_INFINITY;
   let high = axis.to ?? Number.NEGATIVE_INFINITY;
   for (const value of values) {
-    if (!Number.isFinite(value) || (axis.log && value <= 0)) continue;
+    if (!isDrawable(value) || (axis.log && value <= 0)) continue;
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
@@ -41,6 +48,7 @@ export function scaleOf(axis: Axis, values: Iterable<number>, range: readonly [n
 export function tickText(axis: Axis, scale: Scale, count: number): (value: number) => string {
   if (axis.percent) return (value) => `${Number((100 * value).toFixed(1))} %`;
   if (axis.log) return (value) => String(Number(value.toPrecision(3)));
+  if (axis.whole) return (value) => value.toLocaleString('en-US');
   return scale.tickFormat(count) as (value: number) => string;
 }
 
@@ -70,7 +78,7 @@ export function xAxis(axis: Axis, scale: Scale, area: Area): Html {
 export const xAxisHeight = 44;
 
 function ticksOf(axis: Axis, scale: Scale, count: number): number[] {
-  const ticks = scale.ticks(count);
+  const ticks = scale.ticks(count).filter((value) => !axis.whole || Number.isInteger(value));
   if (!axis.log || ticks.length <= count + 2) return ticks;
   const powers = ticks.filter((value) => Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6));
   return powers.length > 1 ? powers : ticks.filter((_, at) => at % Math.ceil(ticks.length / count) === 0);

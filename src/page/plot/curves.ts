@@ -1,6 +1,6 @@
 import { area as areaShape, line } from 'd3-shape';
 import { type Content, type Html, html } from '../html.ts';
-import { type Area, round, type Scale } from './axes.ts';
+import { type Area, isDrawable, round, type Scale } from './axes.ts';
 import { runningMean, smoothingWindow } from './smooth.ts';
 import { type Point, thin } from './thin.ts';
 
@@ -34,7 +34,7 @@ export function curveOf(series: Series, at: number): Curve {
 
 /** The last point of the line that is read; nothing where there is none. */
 export function lastPoint({ main }: Curve): Point | undefined {
-  return main.findLast(([, y]) => Number.isFinite(y));
+  return main.findLast(([, y]) => isDrawable(y));
 }
 
 const fewPoints = 60;
@@ -51,11 +51,12 @@ export function drawNoise(
   }</g>`;
 }
 
-/** The line that is read, with a dot at every point where there are few. */
-export function drawMain({ color, main, dashed }: Curve, x: Scale, y: Scale, area: Area): Html {
+/** The line that is read, with a dot at every point where there are few; a running mean has no points of its own. */
+export function drawMain({ color, main, dashed, window }: Curve, x: Scale, y: Scale, area: Area): Html {
   const look = dashed ? 'line dashed' : 'line';
-  const drawn = main.filter((point) => isDrawable(point, y));
+  const drawn = main.filter((point) => isInside(point, y));
   const dots: Content =
+    window === undefined &&
     drawn.length <= fewPoints &&
     drawn.map(
       ([px, py]) => html`<circle class="f${color}" cx="${round(x(px))}" cy="${round(y(py))}" r="3.2"/>`,
@@ -63,13 +64,14 @@ export function drawMain({ color, main, dashed }: Curve, x: Scale, y: Scale, are
   return html`<g><path class="${look} s${color}" d="${pathOf(main, x, y, area)}"/>${dots}</g>`;
 }
 
-function isDrawable([px, py]: Point, y: Scale): boolean {
-  return Number.isFinite(px) && Number.isFinite(py) && Number.isFinite(y(py));
+/** Whether the scale has a place for it. */
+function isInside([px, py]: Point, y: Scale): boolean {
+  return isDrawable(px) && isDrawable(py) && Number.isFinite(y(py));
 }
 
 function pathOf(points: readonly Point[], x: Scale, y: Scale, area: Area): string | null {
   const path = line<Point>()
-    .defined((point) => isDrawable(point, y))
+    .defined((point) => isInside(point, y))
     .x((point) => x(point[0]))
     .y((point) => y(point[1]))
     .digits(1);
@@ -78,6 +80,7 @@ function pathOf(points: readonly Point[], x: Scale, y: Scale, area: Area): strin
 
 function spreadPath(interval: NonNullable<Series['interval']>, x: Scale, y: Scale): string | null {
   return areaShape<{ x: number; low: number; high: number }>()
+    .defined(({ low, high }) => isInside([0, low], y) && isInside([0, high], y))
     .x((point) => x(point.x))
     .y0((point) => y(point.low))
     .y1((point) => y(point.high))
@@ -85,7 +88,7 @@ function spreadPath(interval: NonNullable<Series['interval']>, x: Scale, y: Scal
 }
 
 /** How its smooth line came about; nothing where it has none. */
-export function smoothingNote({ name, window }: Curve, unit: string): string | undefined {
+export function smoothingNote({ name, window }: Curve): string | undefined {
   if (window === undefined) return undefined;
-  return `${name}: every ${unit} as a thin line; the thick one is the mean of the ${window} points around each (at the ends, of those there are).`;
+  return `${name}: every point as a thin line; the thick one is the mean of the ${window} points around each (at the ends, of those there are).`;
 }

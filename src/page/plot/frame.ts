@@ -59,7 +59,6 @@ export function plotRules(theme: ThemeName, root = ''): string {
     ['.grid', `stroke:${rule}`],
     ['.axis', `stroke:${quiet}`],
     ['.zone', `fill:${quiet}`],
-    ['.halo', `stroke:${card}`],
     ...seriesColors[theme].flatMap((color, at): [string, string][] => [
       [`.s${at}`, `stroke:${color}`],
       [`.f${at}`, `fill:${color}`],
@@ -81,7 +80,6 @@ export const plotShapes = `
 .plot .dashed{stroke-dasharray:5 4}
 .plot .spread{fill-opacity:.16;stroke:none}
 .plot .zone{fill-opacity:.07}
-.plot .halo{stroke-width:2}
 .plot .bar{fill-opacity:.28}
 .plot .end{text-anchor:end}
 .plot .middle{text-anchor:middle}

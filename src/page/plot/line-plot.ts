@@ -1,7 +1,7 @@
 import { scaleLinear } from 'd3-scale';
 import { type Html, html } from '../html.ts';
 import { crossLine, moment, stripCurve, type Zone, zoneLadder, zonesWidth } from './annotations.ts';
-import { type Area, type Axis, scaleOf, xAxis, xAxisHeight, yAxis } from './axes.ts';
+import { type Area, type Axis, isDrawable, scaleOf, xAxis, xAxisHeight, yAxis } from './axes.ts';
 import { type Curve, curveOf, drawMain, drawNoise, lastPoint, type Series, smoothingNote } from './curves.ts';
 import { type Caption, captionHeight, margin, plotFrame } from './frame.ts';
 import { type SideLabel, sideLabels, sideLabelsWidth } from './side-labels.ts';
@@ -49,13 +49,13 @@ export function linePlot(plot: LinePlot): string {
   const strip = plot.strip && { ...area, top: area.bottom + 30, bottom: area.bottom + 30 + stripHeight };
   const lowest = strip ?? area;
   const notes = curves
-    .flatMap((curve) => smoothingNote(curve, plot.x.label) ?? [])
+    .flatMap((curve) => smoothingNote(curve) ?? [])
     .flatMap((note) => wrapText(note, 12, width - 2 * margin));
   const body = html`${zoneLadder(zones, y, area, width - margin - zonesWidth(zones))}
 ${yAxis(plot.y, y, area)}
 ${moments.map((one) => moment(x(one.x), one.label, area))}
-${near.map((line) => crossLine(y(line.y), area))}
 ${curves.map((curve) => drawNoise(curve, x, y, area))}
+${near.map((line) => crossLine(y(line.y), area))}
 ${curves.map((curve) => drawMain(curve, x, y, area)).reverse()}
 ${sideLabels(labels, area)}
 ${plot.strip && strip && stripCurve(plot.strip.label, plot.strip.points, x, strip)}
@@ -70,18 +70,25 @@ type Line = NonNullable<LinePlot['lines']>[number];
 /** A line far above all curves would press them flat. */
 function comparisons({ lines = [] }: LinePlot, curves: readonly Curve[]): { near: Line[]; far: Line[] } {
   let highest = Number.NEGATIVE_INFINITY;
-  for (const value of valuesOf(curves)) if (value > highest && Number.isFinite(value)) highest = value;
+  for (const value of valuesOf(curves)) if (value > highest && isDrawable(value)) highest = value;
   const isFar = (line: Line) => line.y > 1.5 * highest;
   return { near: lines.filter((line) => !isFar(line)), far: lines.filter(isFar) };
 }
 
 function textsOf(plot: LinePlot, curves: readonly Curve[], near: Line[], far: Line[]): string[] {
-  const shown = plot.shown ?? ((value: number) => String(Number(value.toPrecision(3))));
+  const shown = plot.shown ?? threeDigits;
+  // A value to compare with is a round one, or needs no more digits than it has.
+  const beside = plot.shown ?? ((value: number) => String(Number(value.toPrecision(3))));
   return [
     ...curves.map((curve) => `${curve.name} ${shown(lastPoint(curve)![1])}`),
-    ...near.map(({ label, y }) => `${label} ${shown(y)}`),
-    ...far.map(({ label, y }) => `↑ ${label} ${shown(y)}`),
+    ...near.map(({ label, y }) => `${label} ${beside(y)}`),
+    ...far.map(({ label, y }) => `↑ ${label} ${beside(y)}`),
   ];
+}
+
+function threeDigits(value: number): string {
+  const size = Math.abs(value);
+  return size >= 0.001 && size < 1000 ? value.toPrecision(3) : String(Number(value.toPrecision(3)));
 }
 
 function layout(plot: LinePlot, texts: readonly string[]): Area {

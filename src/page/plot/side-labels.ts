@@ -16,7 +16,7 @@ const lineHeight = 16;
 const gap = 14;
 const widest = 190;
 /** Bold is wider than `textWidth` thinks. */
-const bold = 1.08;
+export const bold = 1.08;
 
 /** Pixels that the labels need, their gap to the plot counted. */
 export function sideLabelsWidth(texts: readonly string[]): number {

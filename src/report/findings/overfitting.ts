@@ -75,7 +75,8 @@ function trainingFall({ steps }: RunStory, { best, last, atBest, atEnd }: Rise):
   const scored = [atBest, atEnd].map((points) => points.flatMap(({ train }) => (train ? [train.loss] : [])));
   if (scored.every((losses) => losses.length > 0)) {
     const [before, after] = scored.map((losses) => mean(losses).value);
-    if (after > 0.97 * before) return undefined;
+    const hasFallen = after <= 0.97 * before;
+    if (!hasFallen) return undefined;
     return `The loss of the training rows that are scored beside it fell from ${figure(before)} to ${figure(after)}.`;
   }
   const span = last.step - best.step;
@@ -83,7 +84,8 @@ function trainingFall({ steps }: RunStory, { best, last, atBest, atEnd }: Rise):
   const [before, after] = [within(best.step), within(last.step)].map((part) => part.map(({ loss }) => loss));
   if (before.length < 10 || after.length < 10) return undefined;
   const [a, b] = [mean(before), mean(after)];
-  if (weight(difference(b, a)) > -4) return undefined;
+  const hasFallen = weight(difference(b, a)) <= -4;
+  if (!hasFallen) return undefined;
   return `The training loss fell in that time, from ${figure(a.value)} to ${figure(b.value)}.`;
 }
 

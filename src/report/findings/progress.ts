@@ -79,7 +79,8 @@ function underfitting(story: RunStory): Finding[] {
   if (!answers || answers.clusters < leastClusters) return [];
   const low = answers.value - 1.96 * answers.error;
   const isEverBetter = story.evaluations.some(({ answerLoss }) => answerLoss != null && answerLoss < chance);
-  if (low <= chance || trained <= chance || isEverBetter || isStuckAtUniform(story)) return [];
+  const isWorse = low > chance && trained > chance && !isEverBetter;
+  if (!isWorse || isStuckAtUniform(story)) return [];
   return [
     {
       kind: 'underfitting',

@@ -43,7 +43,8 @@ function riseOfTraining(story: RunStory): string | undefined {
   const lowest = parts.reduce((least, part) => (part.value < least.value ? part : least));
   const last = parts[3];
   const rise = difference(last, lowest);
-  if (weight(rise) < 5 || rise.value < 0.2 * lowest.value) return undefined;
+  const isClear = weight(rise) >= 5 && rise.value >= 0.2 * lowest.value;
+  if (!isClear) return undefined;
   return (
     `The training loss rose: a mean of ${figure(lowest.value)} over steps ${span(lowest.steps)}, ` +
     `${figure(last.value)} over steps ${span(last.steps)}, ${weight(rise).toFixed(0)} times its standard error.`
@@ -60,7 +61,8 @@ function riseOfNorm(story: RunStory): string | undefined {
   const medians = norms.map(median);
   const [first, last] = [Math.min(...medians.slice(0, 3)), medians[3]];
   // A norm that grows while the loss falls is how low-rank adapters begin.
-  if (last < 10 * first || weight(difference(parts[0], parts[3])) > 3) return undefined;
+  const hasGrown = last >= 10 * first && weight(difference(parts[0], parts[3])) <= 3;
+  if (!hasGrown) return undefined;
   return `The gradient norm's median grew from ${figure(first)} to ${figure(last)} while the loss did not fall.`;
 }
 
@@ -129,7 +131,8 @@ function validationStill({ baseline, evaluations, steps }: RunStory): string | u
   if (!baseline || evaluations.length < 3 || !parts) return undefined;
   const least = evaluations.reduce((lowest, { loss }) => Math.min(lowest, loss), baseline.loss);
   const trained = weight(difference(parts[0], parts[3]));
-  if (baseline.loss - least > hardlyMoved * baseline.loss || trained > 3) return undefined;
+  const isStill = baseline.loss - least <= hardlyMoved * baseline.loss && trained <= 3;
+  if (!isStill) return undefined;
   return (
     `The validation loss was ${figure(baseline.loss)} before step 1 and never below ${figure(least)} in ` +
     `${count(evaluations.length, 'evaluation')}; the training loss did not clearly fall either ` +
@@ -149,7 +152,8 @@ function trainingStill({ baseline, steps }: RunStory): string | undefined {
     (-line.value + 2.6 * line.error) * (steps.length - 1),
     since.value + 2.6 * since.error,
   );
-  if (most > hardlyMoved * level) return undefined;
+  const isStill = most <= hardlyMoved * level;
+  if (!isStill) return undefined;
   return (
     `Over ${count(steps.length, 'step')} the training loss stayed at ${figure(level)}: whatever it fell by, it was less than ` +
     `${percent(Math.max(0, most) / level)} of it.`

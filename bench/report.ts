@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readRun } from '../src/report/read-run.ts';
+import { writeReport } from '../src/report/write-report.ts';
+import { longRun, writeRun } from '../test/report/generated-run.ts';
+
+export interface ReportResult {
+  steps: number;
+  validationTokens: number;
+  /** Seconds: reading the folder, writing page and plots. */
+  read: number;
+  write: number;
+  /** Of the page. */
+  megabytes: number;
+}
+
+/** The report of a long run, from its folder to its page: the median round. */
+export async function benchReport(rounds: number): Promise<ReportResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'lorikeet-bench-report-'));
+  try {
+    const run = longRun();
+    writeRun(folder, run);
+    const results: ReportResult[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const begun = performance.now();
+      const story = readRun(folder);
+      const read = performance.now();
+      const { page } = await writeReport(story);
+      const written = performance.now();
+      results.push({
+        steps: story.steps.length,
+        validationTokens: story.evaluations.at(-1)?.tokens ?? 0,
+        read: (read - begun) / 1000,
+        write: (written - read) / 1000,
+        megabytes: statSync(page).size / 1e6,
+      });
+    }
+    results.sort((a, b) => a.read + a.write - b.read - b.write);
+    return results[rounds >> 1];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
