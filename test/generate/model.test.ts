@@ -165,3 +165,18 @@ describe('loading', () => {
     expect({ stdout, stderr, status }).toEqual({ stdout: '3\n', stderr: '', status: 0 });
   });
 });
+
+it('answers in the example that users copy', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const jiti = fileURLToPath(new URL('../../node_modules/jiti/lib/jiti-cli.mjs', import.meta.url));
+  const questions = ['Is there a polyp?', 'How many are there?'];
+  const words = [jiti, 'examples/ask.ts', folders.model, image, ...questions];
+  const { stdout, status } = spawnSync(process.execPath, words, { cwd: root, encoding: 'utf8' });
+  expect(status).toBe(0);
+  // The first two rows of the reference are these questions; an answer that ended there ends here as it does there.
+  questions.forEach((question, i) => {
+    const { text, finish } = stored.base[i];
+    expect(stdout).toContain(`${question}\n  ${text}`.trimEnd());
+    if (finish === 'stop') expect(stdout).toContain(`${question}\n  ${text}\n`);
+  });
+});
