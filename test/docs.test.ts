@@ -149,8 +149,8 @@ describe('links', () => {
   it.each([
     'README.md',
     'CONTRIBUTING.md',
-    'docs/check.md',
     'docs/ask.md',
+    'docs/check.md',
     'docs/config.md',
     'docs/data.md',
     'docs/report.md',

@@ -52,7 +52,8 @@ export async function askCommand(question: string | undefined, options: AskComma
 }
 
 function tellModel({ facts }: Model, modelDir: string): void {
-  const weights = `${facts.dtypes.join(', ')} weights ${facts.packed ? 'packed' : 'mapped'}, ${facts.packing}`;
+  const packed = Number.isFinite(facts.packAfter) ? `, packed after ${count(facts.packAfter, 'token')}` : '';
+  const weights = `${facts.dtypes.join(', ')} weights mapped${packed}: ${facts.packing}`;
   process.stderr.write(
     `Model    ${shortPath(modelDir)} (${weights}; ${facts.device}, ${count(facts.threads, 'thread')})\n`,
   );

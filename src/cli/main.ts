@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
 import { lorikeetVersion } from '../train/version.ts';
-import { askCommand } from './ask-command.ts';
+import { addAsk } from './ask.ts';
 import { checkCommand } from './check-command.ts';
-import { evaluateCommand } from './evaluate-command.ts';
+import { addEvaluate } from './evaluate.ts';
 import { describeFailure } from './failure.ts';
 import { inspectCommand } from './inspect-command.ts';
 import { reportCommand } from './report-command.ts';
@@ -137,91 +137,8 @@ Examples:
     process.exitCode = await reportCommand(run, options);
   });
 
-program
-  .command('ask')
-  .summary('Ask a model about pictures.')
-  .description(
-    'Asks a model, with an adapter or without. The answer stands on stdout and nothing else; what is loaded, how long ' +
-      'it took and what went wrong stand on stderr. The likeliest answer, the same every time, unless a temperature, ' +
-      'top-k or top-p asks for draws. Ctrl-C stops the answer.',
-  )
-  .usage('--model DIR [--adapter DIR] [--image FILE ...] [options] "question"')
-  .argument('[question]', 'the question; its pictures stand before it, in their order')
-  .option('--model <dir>', 'the model, a folder in Hugging Face layout')
-  .option('--adapter <dir>', 'an adapter, or the folder of a run, whose image and system settings then hold')
-  .option('--image <file>', 'a picture; several with several --image', collect)
-  .option('--system <text>', "a system text in place of the template's own")
-  .option('--max-new-tokens <n>', 'longest answer in tokens (default: 256)', Number)
-  .option('--temperature <t>', 'draw instead of taking the likeliest; below 1 nearer to it', Number)
-  .option('--top-k <k>', 'draw among the k likeliest tokens', Number)
-  .option('--top-p <p>', 'draw among the fewest likeliest tokens that make up this probability', Number)
-  .option('--seed <n>', 'draws come from it alone (default: 0)', Number)
-  .option(
-    '--max-pixels <n>',
-    "scale pictures to this area; without it the run's image.maxPixels, or the model's own",
-    Number,
-  )
-  .option('--threads <n>', 'default: physical cores', Number)
-  .option('--interactive', 'a conversation, a line for a turn; it ends with an empty line')
-  .helpOption('-h, --help', 'Show this help.')
-  .addHelpText(
-    'after',
-    `
-Examples:
-
-  lorikeet ask --model ./models/Qwen2-VL-2B-Instruct --image scan.png "Is there a polyp?"
-  lorikeet ask --model ./base --adapter runs/first/best --image a.png --image b.png "What changed?"
-  lorikeet ask --model ./base --image a.png --interactive
-`,
-  )
-  .action(async (question: string | undefined, options) => {
-    process.exitCode = await askCommand(question, options);
-  });
-
-program
-  .command('evaluate')
-  .summary('Score a model on data: how good, how sure, and whether it looked at the pictures.')
-  .description(
-    'Asks a model every question of a split and scores its answers, with intervals, beside the floor (always the commonest ' +
-      'training answer) and the same questions about shuffled pictures. Every answer is kept in predictions.jsonl.',
-  )
-  .usage(
-    'FILE [--split SPLIT] [--adapter DIR] [--against DIR|base] [--json] [--out DIR] [--set key=value ...]',
-  )
-  .argument('[file]', 'the config: YAML, or TypeScript through defineConfig')
-  .addOption(
-    new Option(
-      '--split <split>',
-      'rows of which file; data.test where the config names one, else data.validation',
-    ).choices(['train', 'validation', 'test']),
-  )
-  .option(
-    '--adapter <dir>',
-    "an adapter, a run's folder, or base; without it the best of the config's own run, or the config's adapter",
-  )
-  .option('--against <dir>', 'another of these to compare with, row by row')
-  .option('--max-new-tokens <n>', 'longest answer in tokens (default: 128)', Number)
-  .option('--out <dir>', 'where the evaluation is kept; in the run that is scored without it')
-  .option('--json', 'print one JSON document and nothing else')
-  .option('--set <key=value...>', 'change words of the config: --set data.test=other.jsonl')
-  .helpOption('-h, --help', 'Show this help.')
-  .addHelpText(
-    'after',
-    `
-Examples:
-
-  lorikeet evaluate vqa.yaml
-  lorikeet evaluate vqa.yaml --against base
-  lorikeet evaluate vqa.yaml --split validation --adapter runs/first --against runs/second --json > scores.json
-`,
-  )
-  .action(async (file: string | undefined, options) => {
-    process.exitCode = await evaluateCommand(file, options);
-  });
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
-}
+addAsk(program);
+addEvaluate(program);
 
 // A reader that goes away (`| head`) ends the story, not the training.
 process.stdout.on('error', () => {});

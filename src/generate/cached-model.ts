@@ -21,7 +21,7 @@ export interface CachedModelOptions {
   adapterDir?: string;
   /** Physical cores where not given. */
   threads?: number;
-  /** Whether weights are packed; decided by `choosePacking` where not given. */
+  /** Packs weights from the start, or never; `choosePacking` decides where not given. */
   pack?: boolean;
 }
 
@@ -37,10 +37,12 @@ export interface Reading {
 
 type Part = 'text' | 'vision';
 
-/** The graph of one part of the model, with places for an adapter or without. */
+/** The graph of one part of the model, as it was opened. */
 interface OpenPart {
   session: LazySession;
+  /** Has places for an adapter. */
   hasSlots: boolean;
+  packed: boolean;
 }
 
 export class CachedModel {
@@ -52,6 +54,8 @@ export class CachedModel {
   readonly #open: Partial<Record<Part, OpenPart>> = {};
   #adapter?: Adapter;
   #adapters = 0;
+  /** Runs that decoded, a token for each text: each of them reads every weight once. */
+  #decoded = 0;
 
   private constructor(
     config: Qwen2VLConfig,
@@ -82,6 +86,11 @@ export class CachedModel {
   async useAdapter(dir: string | undefined): Promise<void> {
     this.#adapter = dir === undefined ? undefined : await readAdapter(dir, loraTargets(this.config));
     this.#adapters++;
+  }
+
+  /** Whether the text's weights are packed by now: `packing` says when they are. */
+  get isPacked(): boolean {
+    return this.#decoded >= this.packing.after;
   }
 
   /** Changes with the adapter: what was read before it means nothing to the model after. */
@@ -122,6 +131,7 @@ export class CachedModel {
       end += ids.length;
       return end - 1;
     });
+    if (readings.every(({ ids }) => ids.length === 1)) this.#decoded++;
     const { session, weights } = await this.#part('text');
     const outputs = await session.run(
       {
@@ -147,18 +157,21 @@ export class CachedModel {
     for (const part of Object.values(this.#open)) await part.session.close();
   }
 
-  /** A part opens without places for an adapter until one needs them, and keeps them from then on. */
+  /**
+   * A part opens without places for an adapter until one needs them, and mapped until packing pays; it keeps both from
+   * then on.
+   */
   async #part(part: Part) {
     const modules = this.#modules[part];
-    const needed = modules.some(({ name }) => this.#adapter?.config.targetModules.includes(name));
-    let open = this.#open[part];
-    if (!open || (needed && !open.hasSlots)) {
-      await open?.session.close();
-      open = { session: this.#session(part, needed), hasSlots: needed };
-      this.#open[part] = open;
+    const known = this.#open[part];
+    const adapted = modules.some(({ name }) => this.#adapter?.config.targetModules.includes(name));
+    const hasSlots = adapted || known?.hasSlots === true;
+    const packed = part === 'text' && this.isPacked;
+    if (known?.hasSlots !== hasSlots || known.packed !== packed) {
+      await known?.session.close(); // before the next one, so that no copy stands beside another
+      this.#open[part] = { session: this.#session(part, { hasSlots, packed }), hasSlots, packed };
     }
-    const weights = open.hasSlots ? this.#weights(part) : [];
-    return { session: open.session, weights };
+    return { session: this.#open[part]!.session, weights: hasSlots ? this.#weights(part) : [] };
   }
 
   readonly #fed: Partial<Record<Part, { epoch: number; weights: ReturnType<typeof slotWeights> }>> = {};
@@ -172,11 +185,10 @@ export class CachedModel {
     return fed.weights;
   }
 
-  #session(part: Part, withSlots: boolean): LazySession {
-    const { parameters, lora } = addSlots(this.#parameters, withSlots ? this.#modules[part] : []);
+  #session(part: Part, { hasSlots, packed }: Omit<OpenPart, 'session'>): LazySession {
+    const { parameters, lora } = addSlots(this.#parameters, hasSlots ? this.#modules[part] : []);
     const model = { config: this.config, parameters, lora, recompute: false };
     const build = part === 'text' ? cachedGraph : visionGraph;
-    const pack = part === 'text' && this.packing.packed;
-    return new LazySession(() => build(model), { target: 'cpu', threads: this.threads, pack });
+    return new LazySession(() => build(model), { target: 'cpu', threads: this.threads, pack: packed });
   }
 }

@@ -28,8 +28,8 @@ export interface ModelFacts {
   threads: number;
   /** Types of the weights as they are stored. */
   dtypes: string[];
-  /** Whether weights are copied into a form that decodes faster, and why. */
-  packed: boolean;
+  /** Decoded tokens after which weights are copied into a form that decodes faster, Infinity for never; and why. */
+  packAfter: number;
   packing: string;
 }
 

@@ -29,7 +29,7 @@ export interface EngineOptions {
   image?: EncoderSettings['image'];
   /** Physical cores where not given. */
   threads?: number;
-  /** Whether decoding packs its weights; by their type and the memory available where not given. */
+  /** Packs weights from the start, or never. Without it once enough was decoded, where memory allows. */
   pack?: boolean;
 }
 
@@ -91,7 +91,7 @@ export class Engine {
 
   facts(): ModelFacts {
     const { threads, packing, dtypes } = this.model;
-    return { device: 'cpu', threads, dtypes, packed: packing.packed, packing: packing.reason };
+    return { device: 'cpu', threads, dtypes, packAfter: packing.after, packing: packing.reason };
   }
 
   newTopic(): Topic {

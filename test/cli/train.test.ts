@@ -60,7 +60,8 @@ describe('lorikeet train', () => {
     }
     const lines = metrics(folder);
     expect(lines.at(-1)).toMatchObject({ type: 'finish', status: 'finished' });
-    expect(lines[0]).toMatchObject({
+    expect(lines[0]).toMatchObject({ type: 'baseline', step: 0 });
+    expect(lines[1]).toMatchObject({
       type: 'step',
       step: 1,
       learningRate: 1e-3,

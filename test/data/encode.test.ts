@@ -246,9 +246,9 @@ describe('other templates', () => {
   });
 });
 
-describe('encodePrompt', () => {
-  it.each(Object.keys(cases))('begins as the conversation with its answer does: %s', async (name) => {
-    const tokenizer = await tokenizerOf(tinyFolder);
+function beginsAsWithItsAnswer(folder: string) {
+  it.each(Object.keys(cases))('%s', async (name) => {
+    const tokenizer = await tokenizerOf(folder);
     const example = exampleOf(cases[name]);
     const last = example.turns.findLastIndex(({ role }) => role === 'assistant');
     const asked = { ...example, turns: example.turns.slice(0, last) };
@@ -266,7 +266,17 @@ describe('encodePrompt', () => {
     expect([...kinds]).toEqual([...whole.kinds.slice(0, ids.length)]);
     expect(nameOf(whole.kinds[ids.length])).toBe('answer');
   });
+}
 
+describe('a prompt begins as the conversation with its answer does', () => {
+  beginsAsWithItsAnswer(tinyFolder);
+});
+
+describe.runIf(hasReal)('a prompt begins so with the Qwen2-VL tokenizer (needs ../shared)', () => {
+  beginsAsWithItsAnswer(realFolder);
+});
+
+describe('encodePrompt', () => {
   it('refuses a conversation that waits for nothing', async () => {
     const options = encodeOptions(await tokenizerOf(tinyFolder), []);
     const says = (...roles: ('user' | 'assistant' | 'system')[]) =>

@@ -226,3 +226,18 @@ describe('what cannot be asked', () => {
     await engine.close();
   });
 });
+
+it('packs weights once it decoded what that is worth, and answers on as before', async () => {
+  const [, halves] = reference.models;
+  const { model, adapter } = await answerModel(halves);
+  const engine = await Engine.open({ model, adapter, threads: 1 });
+  const requests = conversations.map((messages) => ({ messages, maxNewTokens: reference.maxNewTokens }));
+  const packed: boolean[] = [];
+  for (const [i, request] of requests.entries()) {
+    expect((await ask(engine, request)).tokens).toEqual(halves.adapted[i].ids);
+    packed.push(engine.model.isPacked);
+  }
+  // 24 tokens an answer, of which 23 are read again: the second answer passes 32.
+  expect(packed.slice(0, 3)).toEqual([false, true, true]);
+  await engine.close();
+});

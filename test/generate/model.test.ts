@@ -24,7 +24,7 @@ afterAll(() => model.close());
 
 describe('a loaded model', () => {
   it('says how it runs', () => {
-    expect(model.facts).toMatchObject({ device: 'cpu', threads: 1, dtypes: ['f32'], packed: true });
+    expect(model.facts).toMatchObject({ device: 'cpu', threads: 1, dtypes: ['f32'], packAfter: 512 });
   });
 
   it('generates, one by one and together', async () => {
@@ -163,5 +163,20 @@ describe('loading', () => {
       timeout: 60_000,
     });
     expect({ stdout, stderr, status }).toEqual({ stdout: '3\n', stderr: '', status: 0 });
+  });
+});
+
+it('answers in the example that users copy', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const jiti = fileURLToPath(new URL('../../node_modules/jiti/lib/jiti-cli.mjs', import.meta.url));
+  const questions = ['Is there a polyp?', 'How many are there?'];
+  const words = [jiti, 'examples/ask.ts', folders.model, image, ...questions];
+  const { stdout, status } = spawnSync(process.execPath, words, { cwd: root, encoding: 'utf8' });
+  expect(status).toBe(0);
+  // The first two rows of the reference are these questions; an answer that ended there ends here as it does there.
+  questions.forEach((question, i) => {
+    const { text, finish } = stored.base[i];
+    expect(stdout).toContain(`${question}\n  ${text}`.trimEnd());
+    if (finish === 'stop') expect(stdout).toContain(`${question}\n  ${text}\n`);
   });
 });

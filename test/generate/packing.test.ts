@@ -17,7 +17,7 @@ const parameters = (dtype: DType, ...names: string[]): ReadonlyMap<string, Param
   );
 
 const packs = (given: ReadonlyMap<string, Parameter>, available: number) =>
-  choosePacking(given, undefined, available).packed;
+  choosePacking(given, undefined, available).after < Infinity;
 
 it.each(['f32', 'bf16'] as const)(
   'packs where an f32 copy of %s matrices fits into half of the memory',
@@ -27,12 +27,17 @@ it.each(['f32', 'bf16'] as const)(
   },
 );
 
+it('waits until packing pays, which is sooner where halves are cast', () => {
+  expect(choosePacking(parameters('f32', matrix), undefined, 1e9).after).toBe(512);
+  expect(choosePacking(parameters('bf16', matrix), undefined, 1e9).after).toBe(32);
+});
+
 it('counts an embedding table only where it is the head', () => {
   expect(packs(parameters('f32', matrix, table), 399_999)).toBe(false);
   expect(packs(parameters('f32', matrix, table, 'lm_head.weight'), 400_000)).toBe(true);
 });
 
 it('does as it is told', () => {
-  expect(choosePacking(parameters('f32', matrix), false, 1e9).packed).toBe(false);
-  expect(choosePacking(parameters('f32', matrix), true, 1)).toEqual({ packed: true, reason: 'as asked' });
+  expect(choosePacking(parameters('f32', matrix), false, 1e9).after).toBe(Infinity);
+  expect(choosePacking(parameters('f32', matrix), true, 1)).toEqual({ after: 0, reason: 'as asked' });
 });
