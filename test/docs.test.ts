@@ -156,6 +156,8 @@ describe('links', () => {
     'docs/loss.md',
     'docs/training.md',
     'docs/inspect.md',
+    'docs/check.md',
+    'docs/watch.md',
     'docs/LOG.md',
   ])('of %s lead to files that are there', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link);
