@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping check near report] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping decode check near report] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { engineVersion } from '../src/runtime/session.ts';
 import { physicalCores } from '../src/runtime/threads.ts';
 import { benchCheck } from './check.ts';
+import { benchDecode } from './decode.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
 import { benchMemory, type MemoryResult } from './memory.ts';
 import { benchNear } from './near.ts';
@@ -26,7 +27,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const wanted =
-  positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'check', 'near', 'report'];
+  positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'decode', 'check', 'near', 'report'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -79,6 +80,25 @@ async function mapping() {
   return result;
 }
 
+async function decode() {
+  const result = await benchDecode(threads, rounds);
+  const { read, packed, mapped, bf16, bf16Packed } = result.gigabytesPerSecond;
+  const rate = (value: number) => `${value.toFixed(1).padStart(5)} GB/s`;
+  console.log(
+    `Decoding at 2B width, ${result.layers} layers and the head, 320 tokens in the cache; f32 bytes`,
+  );
+  console.log(`  a plain read           ${rate(read)}`);
+  console.log(`  f32 packed             ${rate(packed)}, ${percent(result.shareOfBandwidth)} of the read`);
+  console.log(`  f32 mapped             ${rate(mapped)}`);
+  console.log(`  bf16 packed as f32     ${rate(bf16Packed)}`);
+  console.log(`  bf16 cast at every use ${rate(bf16)}`);
+  const { cached, scoring } = result.prefill;
+  console.log(
+    `  reading 320 tokens     ${cached.toFixed(2)} s; scored as in training ${scoring.toFixed(2)} s`,
+  );
+  return result;
+}
+
 async function check() {
   const result = await benchCheck();
   console.log('The check of the training rows of easy-VQA');
@@ -119,7 +139,7 @@ async function report() {
   return result;
 }
 
-const benches = { speed, memory, mapping, check, near, report };
+const benches = { speed, memory, mapping, decode, check, near, report };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)

@@ -21,7 +21,9 @@ async function shoot(page: Page, file: string, clip: { height: number; top?: num
     clip: { x: 0, y: clip.top ?? 0, width: page.viewportSize()!.width, height: clip.height },
     fullPage: true,
   });
-  await sharp(png).png({ palette: true, colours: 128, effort: 10 }).toFile(join(root, 'docs', file));
+  await sharp(png)
+    .png({ palette: true, colours: 128, effort: 10 })
+    .toFile(join(root, 'docs', file));
 }
 
 await inspectCommand(join(root, 'runs', 'demo', 'demo.yaml'), {

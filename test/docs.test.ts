@@ -149,6 +149,7 @@ describe('links', () => {
   it.each([
     'README.md',
     'CONTRIBUTING.md',
+    'docs/ask.md',
     'docs/check.md',
     'docs/config.md',
     'docs/data.md',

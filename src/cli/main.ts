@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
 import { lorikeetVersion } from '../train/version.ts';
+import { addAsk } from './ask.ts';
 import { checkCommand } from './check-command.ts';
 import { describeFailure } from './failure.ts';
 import { inspectCommand } from './inspect-command.ts';
@@ -150,6 +151,8 @@ program
   .action(async (run: string | undefined, options) => {
     process.exitCode = await watchCommand(run, options);
   });
+
+addAsk(program);
 
 // A reader that goes away (`| head`) ends the story, not the training.
 process.stdout.on('error', () => {});

@@ -1,7 +1,7 @@
 import { LorikeetError } from '../errors.ts';
 import type { Example, Turn } from './example.ts';
 import { remember } from './remember.ts';
-import type { ChatTemplate, TemplateMessage, TemplatePart } from './template.ts';
+import type { ChatTemplate, RenderOptions, TemplateMessage, TemplatePart } from './template.ts';
 
 /**
  * A rendered conversation, cut where its own text meets the template's. The template is rendered with a private
@@ -16,19 +16,19 @@ export type Segment = { by: 'template'; text: string } | { by: 'turn'; turn: num
  * @throws LorikeetError 'data' naming the row, where the template refuses the conversation or writes a text
  *   otherwise than it stands in the row (trimmed, rewritten, left out, twice).
  */
-export function segmentsOf(example: Example, template: ChatTemplate): Segment[] {
+export function segmentsOf(example: Example, template: ChatTemplate, options: RenderOptions = {}): Segment[] {
   const turns = example.turns.map(joinTexts);
   const texts = turns.flatMap((turn, index) =>
     turn.content.flatMap((part) => (part.type === 'text' ? [{ turn: index, text: part.text }] : [])),
   );
   const marks = marksFor(texts, template);
-  const skeleton = skeletonOf(example, template, messagesOf(turns, marks));
+  const skeleton = skeletonOf(example, template, messagesOf(turns, marks), options);
   const segments = cut(example, skeleton, texts, marks);
   const written = messagesOf(
     turns,
     texts.map(({ text }) => text),
   );
-  const real = rendered(example, () => template.render(written));
+  const real = rendered(example, () => template.render(written, options));
   if (segments.map(({ text }) => text).join('') !== real) throw rewritten(example, template);
   return segments;
 }
@@ -70,11 +70,20 @@ function messagesOf(turns: Turn[], texts: string[]): TemplateMessage[] {
 const skeletons = new WeakMap<ChatTemplate, (shape: string) => string>();
 const mostShapes = 256;
 
-function skeletonOf(example: Example, template: ChatTemplate, messages: TemplateMessage[]): string {
+function skeletonOf(
+  example: Example,
+  template: ChatTemplate,
+  messages: TemplateMessage[],
+  options: RenderOptions,
+): string {
   const known =
-    skeletons.get(template) ?? remember((shape) => template.render(JSON.parse(shape)), mostShapes);
+    skeletons.get(template) ??
+    remember(
+      (shape) => template.render(...(JSON.parse(shape) as [TemplateMessage[], RenderOptions])),
+      mostShapes,
+    );
   skeletons.set(template, known);
-  return rendered(example, () => known(JSON.stringify(messages)));
+  return rendered(example, () => known(JSON.stringify([messages, options])));
 }
 
 function rendered(example: Example, render: () => string): string {

@@ -63,7 +63,6 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
     trainables,
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),
-    nextLogits: (sample) => step.nextLogits(sample),
     explain: (sample, positions) => step.explain(sample, positions),
     lossesAt: (sample, positions) => step.lossesAt(sample, positions),
     close: () => step.close(),

@@ -1,6 +1,5 @@
 /** Runs of the compiled graphs: samples in, per-token losses and gradients out. Sessions open at their first use. */
 import type { Graph } from '../graph/ir.ts';
-import { nodesOfKind } from '../graph/ir.ts';
 import {
   blankImage,
   dropoutFeeds,
@@ -11,10 +10,8 @@ import {
 } from '../models/qwen2-vl/feeds.ts';
 import {
   gradientName,
-  imageEmbeddings,
   inspectionGraph,
   isVision,
-  logitsGraph,
   type ModelDefinition,
   outputNames,
   scoringGraph,
@@ -22,7 +19,9 @@ import {
   trainsVision,
   visionGraph,
 } from '../models/qwen2-vl/forward.ts';
-import { openSession, type Session, type SessionOptions, type TensorData } from '../runtime/session.ts';
+import { LazySession } from '../runtime/lazy-session.ts';
+import type { SessionOptions, TensorData } from '../runtime/session.ts';
+import { embeddingFeed, embedImage } from './embed-images.ts';
 import { likeliest } from './likeliest.ts';
 import type {
   CompiledStep,
@@ -34,10 +33,8 @@ import type {
   Trainable,
 } from './step.ts';
 
-/** A compiled model that can also say what it would answer, and what any token of a text costs it. */
+/** A compiled model that can also say what any token of a text costs it. */
 export interface CompiledModelStep extends CompiledStep {
-  /** The logits [V] that follow the sample's last token. */
-  nextLogits(sample: Sample): Promise<Float32Array>;
   /** Loss and likeliest tokens at positions of the text, each predicted from the one before it; none is 0. */
   explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]>;
   /** Losses alone, at as many positions as one likes. */
@@ -62,7 +59,7 @@ class SessionStep implements CompiledModelStep {
   readonly trainables: Trainable[];
   readonly #model: ModelDefinition;
   readonly #inlineVision: boolean;
-  readonly #graphs: Record<'training' | 'scoring' | 'inspection' | 'logits' | 'vision', LazySession>;
+  readonly #graphs: Record<'training' | 'scoring' | 'inspection' | 'vision', LazySession>;
 
   constructor(model: ModelDefinition, trainables: Trainable[], options: SessionOptions) {
     this.trainables = trainables;
@@ -73,7 +70,6 @@ class SessionStep implements CompiledModelStep {
       training: lazy(trainingGraph),
       scoring: lazy(scoringGraph),
       inspection: lazy(inspectionGraph),
-      logits: lazy(logitsGraph),
       vision: lazy(visionGraph),
     };
   }
@@ -102,13 +98,6 @@ class SessionStep implements CompiledModelStep {
       return gradient && !(noImages && isVision(name)) ? [[name, gradient] as const] : [];
     });
     return { samples: splitLosses(outputs, counts), gradients: new Map(gradients) };
-  }
-
-  async nextLogits(sample: Sample): Promise<Float32Array> {
-    const feeds = await this.#feeds([sample]);
-    const rows = Int32Array.of(sample.encoded.ids.length - 1);
-    const outputs = await this.#graphs.logits.run({ ...feeds, ...vectors({ rows }) }, this.trainables);
-    return outputs[outputNames.logits] as Float32Array;
   }
 
   async explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]> {
@@ -149,75 +138,14 @@ class SessionStep implements CompiledModelStep {
         ...feeds,
         ...visionFeeds(images.length > 0 ? images : [blankImage(config)], config, { mask: true }),
       };
-    return { ...feeds, [imageEmbeddings]: await this.#embed(images) };
-  }
-
-  /** [M, D] the frozen tower's output, image by image: no image pays for another's attention. */
-  async #embed(images: { patches: Float32Array; grid: Sample['encoded']['grids'][number] }[]) {
-    const { config } = this.#model;
-    const width = config.text.hiddenSize;
-    if (images.length === 0) return { data: new Float32Array(width), dims: [1, width] };
-    const parts: Float32Array[] = [];
-    for (const image of images) {
-      const outputs = await this.#graphs.vision.run(visionFeeds([image], config, { mask: false }), []);
-      parts.push(outputs[imageEmbeddings] as Float32Array);
-    }
-    const data = concatenate(parts);
-    return { data, dims: [data.length / width, width] };
-  }
-}
-
-/** Opens its session when it first runs, and feeds what the graph asks for and nothing more. */
-class LazySession {
-  readonly #build: () => Graph;
-  readonly #options: SessionOptions;
-  #opened?: { session: Session; inputs: Set<string>; fed: Map<string, number[]> };
-
-  constructor(build: () => Graph, options: SessionOptions) {
-    this.#build = build;
-    this.#options = options;
-  }
-
-  async run(feeds: Feeds, trainables: readonly Trainable[]): Promise<Record<string, TensorData>> {
-    this.#opened ??= await this.#open();
-    const { session, inputs, fed } = this.#opened;
-    const asked = Object.entries(feeds).filter(([name]) => inputs.has(name));
-    const weights = trainables.flatMap(({ name, values }) =>
-      fed.has(name) ? [[name, { data: values, dims: fed.get(name)! }] as const] : [],
-    );
-    return session.run(Object.fromEntries([...asked, ...weights]));
-  }
-
-  async #open() {
-    const graph = this.#build();
-    const inputs = new Set(nodesOfKind(graph, 'input').map((node) => node.attributes.name));
-    const fed = nodesOfKind(graph, 'parameter').filter((node) => !node.attributes.location);
-    return {
-      session: await openSession(graph, this.#options),
-      inputs,
-      fed: new Map(fed.map((node) => [node.attributes.name, node.type.shape as number[]])),
-    };
-  }
-
-  async close(): Promise<void> {
-    await this.#opened?.session.close();
-    this.#opened = undefined;
+    const embeddings: Float32Array[] = [];
+    for (const image of images) embeddings.push(await embedImage(this.#graphs.vision, image, config));
+    return { ...feeds, ...embeddingFeed(embeddings, config) };
   }
 }
 
 const vectors = (named: Record<string, Int32Array>): Feeds =>
   Object.fromEntries(Object.entries(named).map(([name, data]) => [name, { data, dims: [data.length] }]));
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0];
-  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
-}
 
 function splitTokens(outputs: Record<string, TensorData>, count: number): TokenLoss[] {
   const logSumExp = outputs[outputNames.logSumExp];

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.ts';
-import { encodeExample } from '../data/encode.ts';
+import { encodeExample, encodePrompt } from '../data/encode.ts';
 import type { Encoded, Example, Grid, ImageReference } from '../data/example.ts';
 import { eachImage } from '../data/example-images.ts';
 import { type DecodedImage, type DecodeOptions, decodeImage, imageSize } from '../data/image/decode.ts';
-import type { Processor } from '../data/processor.ts';
+import type { ImagePatches, Processor } from '../data/processor.ts';
 import { type ChatTokenizer, loadTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { checkModelFolder } from '../formats/checkpoint-folder.ts';
@@ -41,6 +41,10 @@ export interface Encoder {
   decode(image: ImageReference): Promise<DecodedImage>;
   /** Tokens and pixels. */
   load(example: Example): Promise<Sample>;
+  /** The same of a conversation that waits for its answer; `picture` is for those who have read some already. */
+  loadPrompt(example: Example, picture?: Encoder['picture']): Promise<Sample>;
+  /** Decodes a picture and cuts it into patches. */
+  picture(image: ImageReference): Promise<ImagePatches>;
 }
 
 /** Throws `tokenizer` and `checkpoint` errors for files of the model folder that do not fit each other. */
@@ -54,9 +58,20 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
   checkVocabulary(tokenizer, config.text.vocabSize);
   checkSpecialTokens(config, (token) => tokenizer.specialTokens.get(token), modelDir);
   const { imageTokenId } = config;
+  const { tokenCount } = processor;
   const encodeWith = (example: Example, grids: readonly Grid[]) =>
-    encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount: processor.tokenCount, maxLength });
+    encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount, maxLength });
   const decode = (reference: ImageReference) => decodeImage(reference, image);
+  const picture = async (reference: ImageReference) => processor.patches(await decode(reference));
+  const load = async (
+    example: Example,
+    encode: (example: Example, grids: Grid[]) => Encoded,
+    read: Encoder['picture'] = picture,
+  ) => {
+    const images = await eachImage(example, read);
+    const grids = images.map(({ grid }) => grid);
+    return { encoded: encode(example, grids), patches: images.map(({ values }) => values) };
+  };
   const gridOf = rememberPaths(async (reference) => {
     const { width, height } = await imageSize(reference);
     return processor.gridFor(width, height);
@@ -71,11 +86,14 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
     encode: async (example) => encodeWith(example, await eachImage(example, gridOf)),
     encodeWith,
     decode,
-    async load(example) {
-      const images = await eachImage(example, async (image) => processor.patches(await decode(image)));
-      const grids = images.map(({ grid }) => grid);
-      return { encoded: encodeWith(example, grids), patches: images.map(({ values }) => values) };
-    },
+    picture,
+    load: (example) => load(example, encodeWith),
+    loadPrompt: (example, read) =>
+      load(
+        example,
+        (prompt, grids) => encodePrompt(prompt, { tokenizer, imageTokenId, grids, tokenCount }),
+        read,
+      ),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeExample } from '../../src/data/encode.ts';
+import { encodeExample, encodePrompt } from '../../src/data/encode.ts';
 import { type Encoded, isLabel, labelsOf, tokenKinds } from '../../src/data/example.ts';
 import { compileTemplate } from '../../src/data/template.ts';
 import type { ChatTokenizer } from '../../src/data/tokenizer.ts';
@@ -243,5 +243,46 @@ describe('other templates', () => {
     expect(() => encodeExample(exampleOf(single('Q', 'A')), encodeOptions(tokenizer, [1]))).toThrow(
       /one image token for each of 1 images, got 0/,
     );
+  });
+});
+
+function beginsAsWithItsAnswer(folder: string) {
+  it.each(Object.keys(cases))('%s', async (name) => {
+    const tokenizer = await tokenizerOf(folder);
+    const example = exampleOf(cases[name]);
+    const last = example.turns.findLastIndex(({ role }) => role === 'assistant');
+    const asked = { ...example, turns: example.turns.slice(0, last) };
+    const images = asked.turns.flatMap(({ content }) =>
+      content.filter(({ type }) => type === 'image'),
+    ).length;
+    const options = encodeOptions(tokenizer, cases[name].counts.slice(0, images));
+    if (asked.turns.at(-1)?.role !== 'user') {
+      expect(() => encodePrompt(asked, options)).toThrow('ends with a user turn');
+      return;
+    }
+    const { ids, kinds } = encodePrompt(asked, options);
+    const whole = encodeExample(example, encodeOptions(tokenizer, cases[name].counts));
+    expect([...ids]).toEqual([...whole.ids.slice(0, ids.length)]);
+    expect([...kinds]).toEqual([...whole.kinds.slice(0, ids.length)]);
+    expect(nameOf(whole.kinds[ids.length])).toBe('answer');
+  });
+}
+
+describe('a prompt begins as the conversation with its answer does', () => {
+  beginsAsWithItsAnswer(tinyFolder);
+});
+
+describe.runIf(hasReal)('a prompt begins so with the Qwen2-VL tokenizer (needs ../shared)', () => {
+  beginsAsWithItsAnswer(realFolder);
+});
+
+describe('encodePrompt', () => {
+  it('refuses a conversation that waits for nothing', async () => {
+    const options = encodeOptions(await tokenizerOf(tinyFolder), []);
+    const says = (...roles: ('user' | 'assistant' | 'system')[]) =>
+      exampleOf({ turns: roles.map((role) => ({ role, content: [{ text: 'a' }] })) });
+    for (const turns of [says('user', 'assistant'), says(), says('system'), says('assistant', 'user')])
+      expect(() => encodePrompt(turns, options)).toThrow('ends with a user turn');
+    expect(encodePrompt(says('system', 'user'), options).ids.length).toBeGreaterThan(4);
   });
 });
