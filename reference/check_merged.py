@@ -2,7 +2,7 @@
 
     python reference/check_merged.py MODEL ADAPTER MERGED
 
-Text rows only: every weight of the decoder takes part, and no processor is needed. The tower is held by its weights.
+One row with a picture of random patches: every weight takes part, and no processor is needed.
 """
 
 import sys
@@ -18,21 +18,39 @@ def load(folder, dtype=torch.float32):
     return model.eval()
 
 
-def logits(model, ids):
+def row(config):
+    """Some words, a picture of 4 x 6 patches, some words."""
+    random = torch.Generator().manual_seed(1)
+    vision, vocabulary = config.vision_config, config.text_config.vocab_size
+    words = torch.randint(0, vocabulary - 16, (2, 12), generator=random).tolist()
+    picture = [config.vision_start_token_id] + [config.image_token_id] * 6 + [config.vision_end_token_id]
+    ids = torch.tensor([words[0] + picture + words[1]])
+    patch = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
+    return {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "mm_token_type_ids": (ids == config.image_token_id).int(),
+        "pixel_values": torch.randn((24, patch), generator=random),
+        "image_grid_thw": torch.tensor([[1, 4, 6]]),
+    }
+
+
+def logits(model, batch):
     with torch.no_grad():
-        return model(input_ids=ids).logits
+        return model(**batch).logits
 
 
 def main():
     base_folder, adapter_folder, merged_folder = sys.argv[1:]
     logging.set_verbosity_error()
-    ids = torch.randint(0, 200, (2, 24), generator=torch.Generator().manual_seed(1))
     both = PeftModel.from_pretrained(load(base_folder), adapter_folder).eval()
     merged = load(merged_folder)
-    expected, found = logits(both, ids), logits(merged, ids)
+    batch = row(merged.config)
+    expected, found = logits(both, batch), logits(merged, batch)
     with both.disable_adapter():
-        base = logits(both, ids)
-    print(f"logits: largest difference {(found - expected).abs().max():.2e}, the adapter moves them by {(base - expected).abs().max():.2e}")
+        base = logits(both, batch)
+    apart, moved = (found - expected).abs().max(), (base - expected).abs().max()
+    print(f"logits: largest difference {apart:.2e} where the adapter moves them by {moved:.2e}")
     weights = both.merge_and_unload().state_dict()
     state = merged.state_dict()
     assert weights.keys() == state.keys()

@@ -46,7 +46,7 @@ export async function writeMergedCase(dir: string, parity: MergedCase): Promise<
     'preprocessor_config.json',
     'generation_config.json',
   ])
-    writeFileSync(join(folders.model, name), `"${name}"`);
+    writeFileSync(join(folders.model, name), JSON.stringify({ standsFor: name }));
   writeFileSync(join(folders.model, 'notes.txt'), 'not part of the model');
   await writeAdapterFolder(folders.adapter, parity.lora, adapterTensors(parity));
   return folders;
