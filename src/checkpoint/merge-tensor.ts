@@ -29,7 +29,8 @@ export async function* plainBlocks({ base, dtype, name }: PlannedTensor): AsyncG
     else {
       const values = await readTensor(part);
       const encoded = encode(values, dtype);
-      checkRange(values, decode(encoded, dtype), dtype, name);
+      const stored = decode(encoded, dtype);
+      for (let i = 0; i < stored.length; i++) checkRange(values[i], stored[i], dtype, name);
       yield bytesOf(encoded);
     }
   }
@@ -43,18 +44,27 @@ export async function* mergedBlocks(
 ): AsyncGenerator<Uint8Array> {
   const columns = inFeaturesOf(update);
   const rows = Math.max(1, Math.floor(blockLength / columns));
-  const sums = new Float64Array(rows * columns);
+  const [deltas, sums] = [new Float64Array(rows * columns), new Float64Array(rows * columns)];
   for (const { part, start, length } of parts(base, rows * columns)) {
     const weight = await readTensor(part);
-    updateRows(update, start / columns, length / columns, sums);
-    const delta = sums.subarray(0, length);
-    const exact = delta.map((value, i) => weight[i] + value);
+    updateRows(update, start / columns, length / columns, deltas);
+    for (let i = 0; i < length; i++) sums[i] = weight[i] + deltas[i];
+    const exact = sums.subarray(0, length);
     const encoded = dtype === 'f32' ? new Float32Array(exact) : encode(f64ToOddF32(exact), dtype);
     const stored = decode(encoded, dtype);
-    checkRange(exact, stored, dtype, name);
-    count(tally, { weight, delta, exact, stored });
+    for (let i = 0; i < length; i++) {
+      checkRange(exact[i], stored[i], dtype, name);
+      if (deltas[i] !== 0) count(tally, deltas[i], stored[i] === weight[i], stored[i] - exact[i]);
+    }
     yield bytesOf(encoded);
   }
+}
+
+function count(tally: RoundingTally, delta: number, isUnmoved: boolean, error: number): void {
+  tally.changed++;
+  if (isUnmoved) tally.unmoved++;
+  tally.update += delta * delta;
+  tally.error += error * error;
 }
 
 /** Pieces of a tensor of `length` elements, the last one shorter. */
@@ -87,34 +97,14 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array<ArrayBuffer> |
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** A weight beyond the type's range would be stored as infinity and spoil every answer. */
-function checkRange(
-  exact: ArrayLike<number>,
-  stored: Float32Array,
-  dtype: StoredDType,
-  tensor: string,
-): void {
-  const at = stored.findIndex((value, i) => !Number.isFinite(value) && Number.isFinite(exact[i]));
-  if (at < 0) return;
+function checkRange(exact: number, stored: number, dtype: StoredDType, tensor: string): void {
+  if (Number.isFinite(stored) || !Number.isFinite(exact)) return;
   throw new LorikeetError('checkpoint', {
     tensor,
-    what: `holds ${exact[at].toPrecision(6)}, which ${dtype} cannot hold`,
+    what: `holds ${exact.toPrecision(6)}, which ${dtype} cannot hold`,
     fix:
       dtype === 'f16'
         ? 'Store the merged model as bf16 or f32 (--dtype).'
         : 'Use an adapter that was trained less far.',
   });
-}
-
-function count(
-  tally: RoundingTally,
-  block: { weight: Float32Array; delta: Float64Array; exact: Float64Array; stored: Float32Array },
-): void {
-  const { weight, delta, exact, stored } = block;
-  for (let i = 0; i < delta.length; i++) {
-    if (delta[i] === 0) continue;
-    tally.changed++;
-    if (stored[i] === weight[i]) tally.unmoved++;
-    tally.update += delta[i] ** 2;
-    tally.error += (stored[i] - exact[i]) ** 2;
-  }
 }
