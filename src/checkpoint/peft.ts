@@ -24,7 +24,7 @@ import {
 export type { AdapterConfig } from './peft-config.ts';
 
 export const weightsName = 'adapter_model.safetensors';
-const keyPrefix = 'base_model.model.';
+export const keyPrefix = 'base_model.model.';
 
 export interface AdapterTensor {
   shape: number[];

@@ -5,7 +5,8 @@ import type { MergeProgress, MergeReport } from '../checkpoint/merge-report.ts';
 import { inGigabytes } from '../checkpoint/output-folder.ts';
 import { stopOnSignals } from './signals.ts';
 import { createStatusLine } from './status-line.ts';
-import { count, duration, number, percent, shortPath } from './words.ts';
+import { someOf } from './table.ts';
+import { count, duration, percent, shortPath } from './words.ts';
 
 export interface MergeCommandOptions {
   model: string;
@@ -56,10 +57,8 @@ export function describeMerge(report: MergeReport): string {
     ...describeRounding(report),
   ];
   if (untrained.length > 0) {
-    const which = untrained.slice(0, 3).join(', ');
-    const more = untrained.length > 3 ? ` and ${number(untrained.length - 3)} more` : '';
     lines.push(
-      `  B is zero, so nothing was learned, in ${count(untrained.length, 'module')}: ${which}${more}`,
+      `  B is zero, so nothing was learned, in ${count(untrained.length, 'module')}: ${someOf(untrained)}`,
     );
   }
   return `${lines.join('\n')}\n`;
