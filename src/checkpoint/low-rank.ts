@@ -59,18 +59,32 @@ function addRow(
 
 /** sum over all elements of x y, for x = B1 A1 and y = B2 A2: tr(A1' B1' B2 A2) = sum of (B1' B2) o (A1 A2'). */
 export function innerProduct(x: LowRankUpdate, y: LowRankUpdate): number {
-  const [columns, rows] = [inFeaturesOf(x), outFeaturesOf(x)];
-  let sum = 0;
+  const [left, right] = [outputProducts(x, y), inputProducts(x, y)];
+  return left.reduce((sum, value, i) => sum + value * right[i], 0) * x.scale * y.scale;
+}
+
+/** B1' B2, [R1, R2]; row by row, as the two lie in memory. */
+function outputProducts(x: LowRankUpdate, y: LowRankUpdate): Float64Array {
+  const sums = new Float64Array(x.rank * y.rank);
+  for (let row = 0; row < outFeaturesOf(x); row++)
+    for (let i = 0; i < x.rank; i++) {
+      const factor = x.b[row * x.rank + i];
+      for (let j = 0; j < y.rank; j++) sums[i * y.rank + j] += factor * y.b[row * y.rank + j];
+    }
+  return sums;
+}
+
+/** A1 A2', [R1, R2] */
+function inputProducts(x: LowRankUpdate, y: LowRankUpdate): Float64Array {
+  const columns = inFeaturesOf(x);
+  const sums = new Float64Array(x.rank * y.rank);
   for (let i = 0; i < x.rank; i++)
     for (let j = 0; j < y.rank; j++) {
-      let left = 0;
-      for (let row = 0; row < rows; row++) left += x.b[row * x.rank + i] * y.b[row * y.rank + j];
-      if (left === 0) continue;
-      let right = 0;
-      for (let k = 0; k < columns; k++) right += x.a[i * columns + k] * y.a[j * columns + k];
-      sum += left * right;
+      let sum = 0;
+      for (let k = 0; k < columns; k++) sum += x.a[i * columns + k] * y.a[j * columns + k];
+      sums[i * y.rank + j] = sum;
     }
-  return sum * x.scale * y.scale;
+  return sums;
 }
 
 /** The squared Frobenius norm; rounding may leave a zero just below itself. */
