@@ -8,11 +8,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openDataset } from '../src/data/dataset.ts';
-import { greedyAnswer, promptOf } from '../src/generate/greedy.ts';
-import { compileStep } from '../src/train/compile.ts';
-import { createEncoder, type Encoder } from '../src/train/encoder.ts';
-import type { Sample } from '../src/train/step.ts';
+import { Engine } from '../src/generate/engine.ts';
+import type { AnswerRequest } from '../src/generate/request.ts';
 import { type FlatRow, makeData } from './make-data.ts';
 import { accuracy, floor, shufflePictures } from './score.ts';
 
@@ -26,41 +23,39 @@ const shown = (path: string) => relative(process.cwd(), path);
 
 const maxNewTokens = 24;
 
-/** Held-out questions with their pixels, and the same with each picture swapped for another scene's. */
+/** Held-out questions about their pictures, and the same with each picture swapped for another scene's. */
 interface HeldOut {
   rows: FlatRow[];
-  samples: Sample[];
-  shuffled: Sample[];
+  questions: AnswerRequest[];
+  shuffled: AnswerRequest[];
 }
 
-async function loadHeldOut(rows: FlatRow[], encoder: Encoder): Promise<HeldOut> {
-  const dataset = await openDataset(join(data, 'validation.jsonl'), { name: 'validation' });
-  const samples: Sample[] = [];
-  for (let row = 0; row < dataset.length; row++)
-    samples.push(promptOf(await encoder.load(await dataset.example(row))));
+function heldOutQuestions(rows: FlatRow[]): HeldOut {
   const swapped = shufflePictures(
     rows.map(({ group }) => group),
     7,
   );
-  const shuffled = samples.map((sample, i) => ({ ...sample, patches: samples[swapped[i]].patches }));
-  return { rows, samples, shuffled };
+  const about = ({ question }: FlatRow, { image }: FlatRow) => ({
+    question,
+    image: join(data, image),
+    maxNewTokens,
+  });
+  return {
+    rows,
+    questions: rows.map((row) => about(row, row)),
+    shuffled: rows.map((row, i) => about(row, rows[swapped[i]])),
+  };
 }
 
-/** Answers by greedy decoding, with what the model learned in `adapter`, or as the base. */
-async function answers(encoder: Encoder, samples: readonly Sample[], label: string, adapter?: string) {
-  const model = await compileStep({ modelDir: base, adapterDir: adapter, recompute: false, seed: 0 });
-  const endTokenId = encoder.tokenizer.specialId(encoder.tokenizer.eosToken ?? '<|im_end|>');
-  const texts: string[] = [];
+/** The likeliest answers, with what the model learned in `adapter`, or as the base. */
+async function answers(questions: readonly AnswerRequest[], label: string, adapter?: string) {
+  const engine = await Engine.open({ model: base, adapter });
   const begun = performance.now();
-  for (const sample of samples) {
-    const ids = await greedyAnswer(model, sample, { endTokenId, maxNewTokens });
-    texts.push(encoder.tokenizer.decode(ids, { skipSpecial: true }));
-    if (process.stdout.isTTY) process.stdout.write(`\r${label}: ${texts.length}/${samples.length} `);
-  }
-  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
-  await model.close();
-  console.log(`${label}: ${samples.length} answers in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
-  return texts;
+  const answered = await engine.answer(questions);
+  await engine.close();
+  const seconds = (performance.now() - begun) / 1000;
+  console.log(`${label}: ${questions.length} answers in ${seconds.toFixed(1)} s`);
+  return answered.map(({ text }) => text);
 }
 
 function trainByCommand(): void {
@@ -108,13 +103,12 @@ const rows = await makeData(data, { train: 400, validation: 80, style: 'short' }
 console.log(
   `${rows.train.length} training and ${rows.validation.length} held-out questions in ${shown(data)}\n`,
 );
-const encoder = await createEncoder({ modelDir: base, image: {}, maxLength: 512 });
-const heldOut = await loadHeldOut(rows.validation, encoder);
-const before = await answers(encoder, heldOut.samples, 'Asking the base');
+const heldOut = heldOutQuestions(rows.validation);
+const before = await answers(heldOut.questions, 'Asking the base');
 trainByCommand();
 const adapter = join(run, 'best');
-const after = await answers(encoder, heldOut.samples, '\nAsking again', adapter);
-const blind = await answers(encoder, heldOut.shuffled, 'Asking with shuffled pictures', adapter);
+const after = await answers(heldOut.questions, '\nAsking again', adapter);
+const blind = await answers(heldOut.shuffled, 'Asking with shuffled pictures', adapter);
 showScores(heldOut, rows.train, before, after, blind);
 showAnswers(heldOut, before, after);
 console.log(`\nThe run: ${shown(run)} (run.json, metrics.jsonl, adapter/, best/)`);

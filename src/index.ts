@@ -18,6 +18,28 @@ export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
+export type { AnswerStream } from './generate/answer-stream.ts';
+export type { ModelFacts, Pictures } from './generate/calls.ts';
+export type { Finish } from './generate/decode.ts';
+export type { Answer } from './generate/engine.ts';
+export {
+  type About,
+  type CallOptions,
+  type Chat,
+  type LoadOptions,
+  loadModel,
+  type Model,
+  type UserTurn,
+} from './generate/model.ts';
+export type {
+  AnswerOptions,
+  AnswerRequest,
+  Message,
+  MessagePart,
+  Picture,
+  Question,
+} from './generate/request.ts';
+export type { SamplingOptions } from './generate/sampling.ts';
 export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
 export type {
   BaseFacts,

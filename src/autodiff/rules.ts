@@ -4,7 +4,7 @@
  */
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { OpKind, Ops, Value } from '../graph/ir.ts';
-import { type Shape, scaleDim, splitDim, stretchedAxes } from '../graph/shape.ts';
+import { type Shape, scaleDim, shapeError, splitDim, stretchedAxes } from '../graph/shape.ts';
 
 export interface GradientContext<K extends OpKind> {
   graph: GraphBuilder;
@@ -178,7 +178,9 @@ export const gradientRules: { [K in OpKind]: GradientRule<K> } = {
       permutation.map((_, axis) => permutation.indexOf(axis)),
     ),
   ],
-  concat: ({ graph, gradient, attributes: { axis }, shape, wanted }) => {
+  concat: ({ graph, gradient, attributes: { axis, length }, shape, wanted }) => {
+    if (length !== undefined)
+      throw shapeError('concat of symbolic lengths has no gradient: no pass trains through a cache');
     const gradients: (Value | undefined)[] = [];
     for (let start = 0, i = 0; start < Number(graph.shape(gradient)[axis]); i++) {
       const end = start + Number(shape(i)[axis]);

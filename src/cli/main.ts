@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { lorikeetVersion } from '../train/version.ts';
 import { adapterCommand } from './adapter-command.ts';
+import { askCommand } from './ask-command.ts';
 import { describeFailure } from './failure.ts';
 import { mergeCommand } from './merge-command.ts';
 import { trainCommand } from './train-command.ts';
@@ -87,6 +88,47 @@ program
   .action(async (dir: string, dir2: string | undefined, options) => {
     process.exitCode = await adapterCommand(dir2 === undefined ? [dir] : [dir, dir2], options);
   });
+
+program
+  .command('ask')
+  .summary('Ask a model about pictures.')
+  .description(
+    'Asks a model, with an adapter or without. The answer stands on stdout and nothing else; what is loaded, how long ' +
+      'it took and what went wrong stand on stderr. The likeliest answer, the same every time, unless a temperature, ' +
+      'top-k or top-p asks for draws. Ctrl-C stops the answer.',
+  )
+  .usage('--model DIR [--adapter DIR] [--image FILE ...] [options] "question"')
+  .argument('[question]', 'the question; its pictures stand before it, in their order')
+  .option('--model <dir>', 'the model, a folder in Hugging Face layout')
+  .option('--adapter <dir>', 'an adapter, as training writes it: runs/first/best')
+  .option('--image <file>', 'a picture; several with several --image', collect)
+  .option('--system <text>', "a system text in place of the template's own")
+  .option('--max-new-tokens <n>', 'longest answer in tokens (default: 256)', Number)
+  .option('--temperature <t>', 'draw instead of taking the likeliest; below 1 nearer to it', Number)
+  .option('--top-k <k>', 'draw among the k likeliest tokens', Number)
+  .option('--top-p <p>', 'draw among the fewest likeliest tokens that make up this probability', Number)
+  .option('--seed <n>', 'draws come from it alone (default: 0)', Number)
+  .option('--max-pixels <n>', 'scale pictures to this area, as image.maxPixels did in training', Number)
+  .option('--threads <n>', 'default: physical cores', Number)
+  .option('--interactive', 'a conversation, a line for a turn; it ends with an empty line')
+  .helpOption('-h, --help', 'Show this help.')
+  .addHelpText(
+    'after',
+    `
+Examples:
+
+  lorikeet ask --model ./models/Qwen2-VL-2B-Instruct --image scan.png "Is there a polyp?"
+  lorikeet ask --model ./base --adapter runs/first/best --image a.png --image b.png "What changed?"
+  lorikeet ask --model ./base --image a.png --interactive
+`,
+  )
+  .action(async (question: string | undefined, options) => {
+    process.exitCode = await askCommand(question, options);
+  });
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
 
 // A reader that goes away (`| head`) ends the story, not the training.
 process.stdout.on('error', () => {});

@@ -24,6 +24,17 @@ export function checkConversation(turns: readonly Turn[]): void {
   }
 }
 
+/** What a conversation must hold to be answered: it ends with the user's turn. @throws LorikeetError 'data'. */
+export function checkPrompt(turns: readonly Turn[]): void {
+  turns.forEach(checkTurn);
+  const speakers = turns.map(({ role }) => role).filter((role) => role !== 'system');
+  if (speakers.at(-1) === 'user' && speakers[0] === 'user') return;
+  throw new LorikeetError('data', {
+    what: `a conversation that begins and ends with a user turn expected, got ${speakers.join(', ') || 'no turn at all'}`,
+    fix: 'End with the question: the answer is what the model says next.',
+  });
+}
+
 function checkTurn({ role, content }: Turn, index: number): void {
   const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
   const hasImage = content.some((part) => part.type === 'image');

@@ -1,8 +1,17 @@
 import { LorikeetError } from '../errors.ts';
-import { checkConversation } from './conversation.ts';
-import { type Encoded, type Example, type Grid, isLabel, type TokenKind, tokenKinds } from './example.ts';
+import { checkConversation, checkPrompt } from './conversation.ts';
+import {
+  type Encoded,
+  type Example,
+  type Grid,
+  isLabel,
+  type TokenKind,
+  type Turn,
+  tokenKinds,
+} from './example.ts';
 import { withPlace } from './place.ts';
 import { type Segment, segmentsOf } from './segments.ts';
+import type { RenderOptions } from './template.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
 /** From a conversation to token ids, and for every token the reason why it is or is not a label. */
@@ -31,14 +40,8 @@ export interface EncodeOptions {
  *   agree, or a row too long to be cut; 'tokenizer' where the template does not end an answer.
  */
 export function encodeExample(example: Example, options: EncodeOptions): Encoded {
-  checkTurns(example);
-  const images = imagesOf(example);
-  checkGrids(example, images.length, options);
-  const pieces = piecesOf(example, segmentsOf(example, options.tokenizer.template), options.tokenizer);
-  const writer = new TokenWriter(example, options);
-  for (const piece of pieces) writer.add(piece);
-  const { ids, kinds, imageCount } = writer.finish();
-  if (imageCount !== images.length) throw imageMismatch(example, imageCount, images.length);
+  checkTurns(example, checkConversation);
+  const { ids, kinds, images } = tokensOf(example, options);
   const length = checkedLength(example, ids, kinds, options);
   return {
     row: example.row,
@@ -50,11 +53,41 @@ export function encodeExample(example: Example, options: EncodeOptions): Encoded
   };
 }
 
+/**
+ * A conversation that waits for its answer: it ends with the header of the assistant's turn, and its ids are those
+ * with which the same conversation with its answer would begin. Nothing is cut.
+ *
+ * @throws LorikeetError as `encodeExample` does, 'data' too where the last turn is not the user's.
+ */
+export function encodePrompt(example: Example, options: Omit<EncodeOptions, 'maxLength'>): Encoded {
+  checkTurns(example, checkPrompt);
+  const { ids, kinds, images } = tokensOf(example, options, { addGenerationPrompt: true });
+  return {
+    row: example.row,
+    ids: Int32Array.from(ids),
+    kinds: Uint8Array.from(kinds),
+    grids: [...options.grids],
+    images,
+  };
+}
+
+function tokensOf(example: Example, options: EncodeOptions, rendering: RenderOptions = {}) {
+  const { tokenizer } = options;
+  const images = imagesOf(example);
+  checkGrids(example, images.length, options);
+  const segments = segmentsOf(example, tokenizer.template, rendering);
+  const writer = new TokenWriter(example, options);
+  for (const piece of piecesOf(example, segments, tokenizer)) writer.add(piece);
+  const { ids, kinds, imageCount } = writer.finish();
+  if (imageCount !== images.length) throw imageMismatch(example, imageCount, images.length);
+  return { ids, kinds, images };
+}
+
 type Piece = { special: number } | { text: string; kind: TokenKind };
 
-function checkTurns(example: Example): void {
+function checkTurns(example: Example, check: (turns: readonly Turn[]) => void): void {
   try {
-    checkConversation(example.turns);
+    check(example.turns);
   } catch (error) {
     throw withPlace(error, { row: example.row });
   }

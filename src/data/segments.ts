@@ -1,6 +1,6 @@
 import { LorikeetError } from '../errors.ts';
 import type { Example, Turn } from './example.ts';
-import type { ChatTemplate, TemplateMessage, TemplatePart } from './template.ts';
+import type { ChatTemplate, RenderOptions, TemplateMessage, TemplatePart } from './template.ts';
 
 /**
  * A rendered conversation, cut where its own text meets the template's. The template is rendered with a private
@@ -15,13 +15,13 @@ export type Segment = { by: 'template'; text: string } | { by: 'turn'; turn: num
  * @throws LorikeetError 'data' naming the row, where the template refuses the conversation or writes a text
  *   otherwise than it stands in the row (trimmed, rewritten, left out, twice).
  */
-export function segmentsOf(example: Example, template: ChatTemplate): Segment[] {
+export function segmentsOf(example: Example, template: ChatTemplate, options: RenderOptions = {}): Segment[] {
   const turns = example.turns.map(joinTexts);
   const texts = turns.flatMap((turn, index) =>
     turn.content.flatMap((part) => (part.type === 'text' ? [{ turn: index, text: part.text }] : [])),
   );
   const marks = marksFor(texts, template);
-  const skeleton = render(example, template, messagesOf(turns, marks));
+  const skeleton = render(example, template, messagesOf(turns, marks), options);
   const segments = cut(example, skeleton, texts, marks);
   const real = render(
     example,
@@ -30,6 +30,7 @@ export function segmentsOf(example: Example, template: ChatTemplate): Segment[] 
       turns,
       texts.map(({ text }) => text),
     ),
+    options,
   );
   if (segments.map(({ text }) => text).join('') !== real) throw rewritten(example, template);
   return segments;
@@ -68,9 +69,14 @@ function messagesOf(turns: Turn[], texts: string[]): TemplateMessage[] {
   });
 }
 
-function render(example: Example, template: ChatTemplate, messages: TemplateMessage[]): string {
+function render(
+  example: Example,
+  template: ChatTemplate,
+  messages: TemplateMessage[],
+  options: RenderOptions,
+): string {
   try {
-    return template.render(messages);
+    return template.render(messages, options);
   } catch (cause) {
     if (!(cause instanceof LorikeetError)) throw cause;
     throw new LorikeetError('data', {

@@ -88,8 +88,8 @@ export class GraphBuilder {
     sameShape(this.shape(x), shape) ? x : this.node('reshape', { shape }, [x]);
   transpose = (x: Value, permutation: readonly number[]): Value =>
     this.node('transpose', { permutation }, [x]);
-  concat = (values: readonly Value[], axis: number): Value =>
-    values.length === 1 ? values[0] : this.node('concat', { axis }, values);
+  concat = (values: readonly Value[], axis: number, length?: Dim): Value =>
+    values.length === 1 ? values[0] : this.node('concat', length ? { axis, length } : { axis }, values);
   slice = (x: Value, axis: number, start: number, end: number): Value =>
     this.node('slice', { axis, start, end }, [x]);
   gather = (data: Value, indices: Value): Value => this.node('gather', {}, [data, indices]);

@@ -3,7 +3,7 @@
  * A node has one value, named by the node's index. Shapes and types are known at every node.
  */
 import type { TensorLocation } from '../formats/safetensors.ts';
-import type { Shape } from './shape.ts';
+import type { Dim, Shape } from './shape.ts';
 
 /** Element types inside a graph. Stored f16 and bf16 weights are read as f32. */
 export type ScalarType = 'f32' | 'i32';
@@ -51,7 +51,8 @@ export interface Ops {
   broadcastTo: { shape: Shape };
   reshape: { shape: Shape };
   transpose: { permutation: readonly number[] };
-  concat: { axis: number };
+  /** Lengths that are symbols along the axis make `length` together, which whoever feeds them answers for. */
+  concat: { axis: number; length?: Dim };
   /** [start, end) along one axis of numeric length. */
   slice: { axis: number; start: number; end: number };
   /** Rows of `data` [R, ...] at `indices` [N] (i32): [N, ...]. */

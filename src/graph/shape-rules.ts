@@ -105,12 +105,13 @@ export const shapeRules: { [K in OpKind]: ShapeRule<K> } = {
       throw shapeError(`transpose expected a permutation of ${x.shape.length} axes, got [${permutation}]`);
     return { shape: permutation.map((axis) => x.shape[axis]), dtype: x.dtype };
   },
-  concat: ({ axis }, inputs) => {
+  concat: ({ axis, length }, inputs) => {
     const { shape, dtype } = inputs[0];
+    const isUnknown = (dim: Dim) => typeof dim !== 'number' && length === undefined;
     for (const type of inputs)
-      if (type.shape.some((dim, i) => (i === axis ? typeof dim !== 'number' : dim !== shape[i])))
+      if (type.shape.some((dim, i) => (i === axis ? isUnknown(dim) : dim !== shape[i])))
         throw shapeError(`concat along axis ${axis} expected shapes like [${shape}], got [${type.shape}]`);
-    const total = inputs.reduce((sum, type) => sum + Number(type.shape[axis]), 0);
+    const total = length ?? inputs.reduce((sum, type) => sum + Number(type.shape[axis]), 0);
     return { shape: shape.map((dim, i) => (i === axis ? total : dim)), dtype };
   },
   slice: ({ axis, start, end }, [x]) => {

@@ -10,8 +10,9 @@ export interface AttentionShape {
 }
 
 /**
- * q [T, H D], k and v [T, K D], additive mask [T, T] (0 or a large negative number) -> [T, H D].
- * The H / K queries of a group stand below each other as rows, so K and V are never repeated.
+ * q [T, H D], k and v [S, K D], additive mask [T, S] (0 or a large negative number) -> [T, H D]. S is T, or with a
+ * cache the tokens in it and T. The H / K queries of a group stand below each other as rows, so K and V are never
+ * repeated.
  */
 export function attention(
   graph: GraphBuilder,
@@ -19,17 +20,18 @@ export function attention(
   { heads, kvHeads, headDim }: AttentionShape,
 ): Value {
   const tokens = graph.shape(q)[0];
+  const seen = graph.shape(k)[0];
   const group = heads / kvHeads;
-  const split = (x: Value) => graph.transpose(graph.reshape(x, [tokens, kvHeads, headDim]), [1, 0, 2]); // [K, T, D]
+  const split = (x: Value) => graph.transpose(graph.reshape(x, [seen, kvHeads, headDim]), [1, 0, 2]); // [K, S, D]
   const scaled = graph.scale(q, 1 / Math.sqrt(headDim));
   const grouped = graph.transpose(graph.reshape(scaled, [tokens, kvHeads, group, headDim]), [1, 2, 0, 3]);
   const rows = [kvHeads, scaleDim(tokens, group)] as const;
   const queries = graph.reshape(grouped, [...rows, headDim]); // [K, G T, D]
-  let scores = graph.matmul(queries, split(k), { transB: true }); // [K, G T, T]
+  let scores = graph.matmul(queries, split(k), { transB: true }); // [K, G T, S]
   if (mask !== undefined)
-    scores = graph.reshape(graph.add(graph.reshape(scores, [kvHeads, group, tokens, tokens]), mask), [
+    scores = graph.reshape(graph.add(graph.reshape(scores, [kvHeads, group, tokens, seen]), mask), [
       ...rows,
-      tokens,
+      seen,
     ]);
   const mixed = graph.matmul(graph.softmax(scores), split(v)); // [K, G T, D]
   const ungrouped = graph.transpose(graph.reshape(mixed, [kvHeads, group, tokens, headDim]), [2, 0, 1, 3]);

@@ -95,7 +95,7 @@ export function nextTokenLogits(net: Network, headWeight: string, hidden: Value)
 function vocabularyBlocks(net: Network, name: string): Block[] {
   const { graph } = net;
   const { shape, location } = lookup(net, name);
-  const [words, width] = shape;
+  const [words, width] = shape.map(Number);
   const starts = Array.from({ length: Math.ceil(words / blockLength) }, (_, i) => i * blockLength);
   return starts.map((start) => {
     const end = Math.min(start + blockLength, words);

@@ -3,6 +3,7 @@ import { LorikeetError } from '../errors.ts';
 import type { TensorLocation } from '../formats/safetensors.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { Value } from '../graph/ir.ts';
+import type { Shape } from '../graph/shape.ts';
 
 /**
  * One tensor of the model. LoRA and full fine-tuning differ in roles alone: optimizer, checkpoint and merge look
@@ -10,7 +11,8 @@ import type { Value } from '../graph/ir.ts';
  */
 export interface Parameter {
   name: string;
-  shape: number[];
+  /** Numbers; the rank of a LoRA tensor may be a symbol where adapters of any rank are fed. */
+  shape: Shape;
   role: 'frozen' | 'trainable';
   location?: TensorLocation;
 }

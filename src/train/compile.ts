@@ -16,7 +16,7 @@ import {
 } from '../models/qwen2-vl/weights.ts';
 import type { Parameter } from '../nn/network.ts';
 import { physicalCores } from '../runtime/threads.ts';
-import { type CompiledModelStep, compileSteps } from './compiled-step.ts';
+import { compileSteps } from './compiled-step.ts';
 import type { BaseFacts, Decision, StartEvent } from './events.ts';
 import { addLora, frozenParameters, type ParameterRoles, trainWhole } from './parameters.ts';
 import type { WriteAdapter } from './record.ts';
@@ -48,7 +48,7 @@ export interface CompiledModel extends CompiledStep, Pick<StartEvent, 'lora'> {
 export type Compile = (options: CompileOptions) => Promise<CompiledModel>;
 
 /** Opens and checks the weights, settles what is trained, and gives the step; kernels start at the first run. */
-export async function compileStep(options: CompileOptions): Promise<CompiledModel & CompiledModelStep> {
+export async function compileStep(options: CompileOptions): Promise<CompiledModel> {
   const config = await loadModelConfig(options.modelDir);
   const weights = await openModelWeights(options.modelDir, config);
   const frozen = frozenParameters(config, weights);
@@ -63,7 +63,6 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
     trainables,
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),
-    nextLogits: (sample) => step.nextLogits(sample),
     close: () => step.close(),
     device: 'cpu',
     threads,

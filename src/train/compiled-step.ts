@@ -1,6 +1,5 @@
 /** Runs of the compiled graphs: samples in, per-token losses and gradients out. Sessions open at their first use. */
 import type { Graph } from '../graph/ir.ts';
-import { nodesOfKind } from '../graph/ir.ts';
 import {
   blankImage,
   dropoutFeeds,
@@ -11,9 +10,7 @@ import {
 } from '../models/qwen2-vl/feeds.ts';
 import {
   gradientName,
-  imageEmbeddings,
   isVision,
-  logitsGraph,
   type ModelDefinition,
   outputNames,
   scoringGraph,
@@ -21,28 +18,24 @@ import {
   trainsVision,
   visionGraph,
 } from '../models/qwen2-vl/forward.ts';
-import { openSession, type Session, type SessionOptions, type TensorData } from '../runtime/session.ts';
+import { LazySession } from '../runtime/lazy-session.ts';
+import type { SessionOptions, TensorData } from '../runtime/session.ts';
+import { embeddingFeed, embedImage } from './embed-images.ts';
 import type { CompiledStep, Gradients, Sample, SampleLoss, StepAddress, Trainable } from './step.ts';
-
-/** A compiled model that can also say what it would answer. */
-export interface CompiledModelStep extends CompiledStep {
-  /** The logits [V] that follow the sample's last token. */
-  nextLogits(sample: Sample): Promise<Float32Array>;
-}
 
 export function compileSteps(
   model: ModelDefinition,
   trainables: Trainable[],
   options: SessionOptions,
-): CompiledModelStep {
+): CompiledStep {
   return new SessionStep(model, trainables, options);
 }
 
-class SessionStep implements CompiledModelStep {
+class SessionStep implements CompiledStep {
   readonly trainables: Trainable[];
   readonly #model: ModelDefinition;
   readonly #inlineVision: boolean;
-  readonly #graphs: Record<'training' | 'scoring' | 'logits' | 'vision', LazySession>;
+  readonly #graphs: Record<'training' | 'scoring' | 'vision', LazySession>;
 
   constructor(model: ModelDefinition, trainables: Trainable[], options: SessionOptions) {
     this.trainables = trainables;
@@ -52,7 +45,6 @@ class SessionStep implements CompiledModelStep {
     this.#graphs = {
       training: lazy(trainingGraph),
       scoring: lazy(scoringGraph),
-      logits: lazy(logitsGraph),
       vision: lazy(visionGraph),
     };
   }
@@ -83,13 +75,6 @@ class SessionStep implements CompiledModelStep {
     return { samples: splitLosses(outputs, counts), gradients: new Map(gradients) };
   }
 
-  async nextLogits(sample: Sample): Promise<Float32Array> {
-    const feeds = await this.#feeds([sample]);
-    const rows = Int32Array.of(sample.encoded.ids.length - 1);
-    const outputs = await this.#graphs.logits.run({ ...feeds, ...vectors({ rows }) }, this.trainables);
-    return outputs[outputNames.logits] as Float32Array;
-  }
-
   async close(): Promise<void> {
     for (const session of Object.values(this.#graphs)) await session.close();
   }
@@ -106,75 +91,14 @@ class SessionStep implements CompiledModelStep {
         ...feeds,
         ...visionFeeds(images.length > 0 ? images : [blankImage(config)], config, { mask: true }),
       };
-    return { ...feeds, [imageEmbeddings]: await this.#embed(images) };
-  }
-
-  /** [M, D] the frozen tower's output, image by image: no image pays for another's attention. */
-  async #embed(images: { patches: Float32Array; grid: Sample['encoded']['grids'][number] }[]) {
-    const { config } = this.#model;
-    const width = config.text.hiddenSize;
-    if (images.length === 0) return { data: new Float32Array(width), dims: [1, width] };
-    const parts: Float32Array[] = [];
-    for (const image of images) {
-      const outputs = await this.#graphs.vision.run(visionFeeds([image], config, { mask: false }), []);
-      parts.push(outputs[imageEmbeddings] as Float32Array);
-    }
-    const data = concatenate(parts);
-    return { data, dims: [data.length / width, width] };
-  }
-}
-
-/** Opens its session when it first runs, and feeds what the graph asks for and nothing more. */
-class LazySession {
-  readonly #build: () => Graph;
-  readonly #options: SessionOptions;
-  #opened?: { session: Session; inputs: Set<string>; fed: Map<string, number[]> };
-
-  constructor(build: () => Graph, options: SessionOptions) {
-    this.#build = build;
-    this.#options = options;
-  }
-
-  async run(feeds: Feeds, trainables: readonly Trainable[]): Promise<Record<string, TensorData>> {
-    this.#opened ??= await this.#open();
-    const { session, inputs, fed } = this.#opened;
-    const asked = Object.entries(feeds).filter(([name]) => inputs.has(name));
-    const weights = trainables.flatMap(({ name, values }) =>
-      fed.has(name) ? [[name, { data: values, dims: fed.get(name)! }] as const] : [],
-    );
-    return session.run(Object.fromEntries([...asked, ...weights]));
-  }
-
-  async #open() {
-    const graph = this.#build();
-    const inputs = new Set(nodesOfKind(graph, 'input').map((node) => node.attributes.name));
-    const fed = nodesOfKind(graph, 'parameter').filter((node) => !node.attributes.location);
-    return {
-      session: await openSession(graph, this.#options),
-      inputs,
-      fed: new Map(fed.map((node) => [node.attributes.name, node.type.shape as number[]])),
-    };
-  }
-
-  async close(): Promise<void> {
-    await this.#opened?.session.close();
-    this.#opened = undefined;
+    const embeddings: Float32Array[] = [];
+    for (const image of images) embeddings.push(await embedImage(this.#graphs.vision, image, config));
+    return { ...feeds, ...embeddingFeed(embeddings, config) };
   }
 }
 
 const vectors = (named: Record<string, Int32Array>): Feeds =>
   Object.fromEntries(Object.entries(named).map(([name, data]) => [name, { data, dims: [data.length] }]));
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0];
-  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
-}
 
 /** Loss = log sum exp - the label's logit; a hit where no logit is larger than the label's. */
 function splitLosses(outputs: Record<string, TensorData>, counts: readonly number[]): SampleLoss[] {

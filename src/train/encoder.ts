@@ -1,8 +1,8 @@
-import { encodeExample } from '../data/encode.ts';
+import { encodeExample, encodePrompt } from '../data/encode.ts';
 import type { Encoded, Example, Grid, ImageReference } from '../data/example.ts';
 import { decodeImage, imageSize } from '../data/image/decode.ts';
 import { withPlace } from '../data/place.ts';
-import type { Processor } from '../data/processor.ts';
+import type { ImagePatches, Processor } from '../data/processor.ts';
 import { type ChatTokenizer, loadTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { checkModelFolder } from '../formats/checkpoint-folder.ts';
@@ -27,6 +27,10 @@ export interface Encoder {
   encode(example: Example): Promise<Encoded>;
   /** Tokens and pixels. */
   load(example: Example): Promise<Sample>;
+  /** The same of a conversation that waits for its answer; `picture` is for those who have read some already. */
+  loadPrompt(example: Example, picture?: Encoder['picture']): Promise<Sample>;
+  /** Decodes a picture and cuts it into patches. */
+  picture(image: ImageReference): Promise<ImagePatches>;
 }
 
 /** Throws `tokenizer` and `checkpoint` errors for files of the model folder that do not fit each other. */
@@ -40,8 +44,19 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
   checkVocabulary(tokenizer, config.text.vocabSize);
   checkSpecialTokens(config, (token) => tokenizer.specialTokens.get(token), modelDir);
   const { imageTokenId } = config;
+  const { tokenCount } = processor;
   const encodeWith = (example: Example, grids: Grid[]) =>
-    encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount: processor.tokenCount, maxLength });
+    encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount, maxLength });
+  const picture = async (image: ImageReference) => processor.patches(await decodeImage(image));
+  const load = async (
+    example: Example,
+    encode: (example: Example, grids: Grid[]) => Encoded,
+    read: Encoder['picture'] = picture,
+  ) => {
+    const images = await eachImage(example, read);
+    const grids = images.map(({ grid }) => grid);
+    return { encoded: encode(example, grids), patches: images.map(({ values }) => values) };
+  };
   const gridOf = rememberPaths(async (image) => {
     const { width, height } = await imageSize(image);
     return processor.gridFor(width, height);
@@ -51,11 +66,14 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
     processor,
     patchLength: config.vision.inChannels * config.vision.temporalPatchSize * config.vision.patchSize ** 2,
     encode: async (example) => encodeWith(example, await eachImage(example, gridOf)),
-    async load(example) {
-      const images = await eachImage(example, async (image) => processor.patches(await decodeImage(image)));
-      const grids = images.map(({ grid }) => grid);
-      return { encoded: encodeWith(example, grids), patches: images.map(({ values }) => values) };
-    },
+    load: (example) => load(example, encodeWith),
+    loadPrompt: (example, read) =>
+      load(
+        example,
+        (prompt, grids) => encodePrompt(prompt, { tokenizer, imageTokenId, grids, tokenCount }),
+        read,
+      ),
+    picture,
   };
 }
 

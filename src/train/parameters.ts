@@ -83,7 +83,8 @@ export async function trainWhole(
   const parameters = new Map(frozen);
   const trainables: Trainable[] = [];
   for (const name of selectParameters([...frozen.values()], which)) {
-    const { shape, location } = frozen.get(name)!;
+    const { location } = frozen.get(name)!;
+    const shape = frozen.get(name)!.shape.map(Number);
     parameters.set(name, { name, shape, role: 'trainable' });
     const values = new Float32Array(await readTensor(location!));
     trainables.push({ name, shape, values, decay: !['bias', 'norm'].includes(kinds.get(name) ?? '') });

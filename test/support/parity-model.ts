@@ -1,8 +1,11 @@
 /** A parity case as a model that our own code compiled from the checkpoint on disk. */
+import { join } from 'node:path';
+import { writeAdapter } from '../../src/checkpoint/peft.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../../src/models/qwen2-vl/config.ts';
-import { openModelWeights, parameterTable } from '../../src/models/qwen2-vl/weights.ts';
-import { type CompiledModelStep, compileSteps } from '../../src/train/compiled-step.ts';
+import { loraTargets, openModelWeights, parameterTable } from '../../src/models/qwen2-vl/weights.ts';
+import { compileSteps } from '../../src/train/compiled-step.ts';
 import { addLora, frozenParameters, type ParameterRoles, trainWhole } from '../../src/train/parameters.ts';
+import type { CompiledStep } from '../../src/train/step.ts';
 import { writeTinyCheckpoint } from './checkpoint.ts';
 import { initialAdapter, type ParityModel, type Stored } from './parity.ts';
 
@@ -12,7 +15,7 @@ export const tensorName = (key: string) => key.replace(/^base_model\.model\./, '
 export interface CompiledCase {
   config: Qwen2VLConfig;
   lora: ParameterRoles['lora'];
-  step: CompiledModelStep;
+  step: CompiledStep;
 }
 
 /** @param like stored tensors with the keys and shapes of what is trained. */
@@ -44,4 +47,23 @@ async function rolesOf(
   const adapter = initialAdapter(parity, like);
   const initial = new Map([...adapter].map(([key, { values }]) => [tensorName(key), values]));
   return addLora(config, frozen, { ...parity.lora, dropout }, { seed: 1, initial });
+}
+
+/** The case as folders on disk: the checkpoint, and its adapter as PEFT keeps it. */
+export async function writeCase(
+  parity: ParityModel,
+  like: Record<string, Stored>,
+  dir: string,
+): Promise<{ modelDir: string; adapterDir?: string }> {
+  const modelDir = join(dir, 'model');
+  writeTinyCheckpoint(modelDir, parity);
+  if (!parity.lora) return { modelDir };
+  const { rank, alpha, rslora } = parity.lora;
+  const adapter = {
+    config: { rank, alpha, rslora, dropout: 0, baseModel: modelDir },
+    tensors: new Map([...initialAdapter(parity, like)].map(([key, value]) => [tensorName(key), value])),
+  };
+  const adapterDir = join(dir, 'adapter');
+  await writeAdapter(adapterDir, adapter, loraTargets(await loadModelConfig(modelDir)));
+  return { modelDir, adapterDir };
 }

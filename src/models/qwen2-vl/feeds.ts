@@ -58,28 +58,68 @@ export function textFeeds(samples: readonly Encoded[], config: Qwen2VLConfig): F
   const ids = new Int32Array(tokens);
   const indices = new Int32Array(3 * tokens);
   samples.forEach((sample, i) => {
-    const { start, end } = segments[i];
-    ids.set(sample.ids, start);
+    ids.set(sample.ids, segments[i].start);
     const positions = mropePositions(sample.ids, sample.grids, {
       imageTokenId: config.imageTokenId,
       mergeSize: config.vision.spatialMergeSize,
     });
-    for (let axis = 0; axis < 3; axis++)
-      indices.set(
-        positions.indices.subarray(axis * (end - start), (axis + 1) * (end - start)),
-        axis * tokens + start,
-      );
+    setIndices(indices, positions.indices, segments[i]);
   });
-  const { headDim, ropeTheta, mropeSection } = config.text;
-  const { cos, sin } = textRotary(indices, { headDim, theta: ropeTheta, sections: mropeSection });
-  const half = headDim / 2;
   return {
-    ids: { data: ids, dims: [tokens] },
-    cos: { data: cos, dims: [tokens, half] },
-    sin: { data: sin, dims: [tokens, half] },
+    ...tokenFeeds(ids, indices, config),
     mask: { data: causalMask(segments, tokens), dims: [tokens, tokens] },
-    ...imagePlaces(ids, config.imageTokenId),
   };
+}
+
+/** Tokens of one text, to be read after those of it that stand in a cache. */
+export interface NewTokens {
+  /** [t] */
+  ids: Int32Array;
+  /** [3, t] */
+  indices: Int32Array;
+  /** Rows [start, end) of the cache that belong to the same text. */
+  past: readonly (readonly [start: number, end: number])[];
+}
+
+/** One run over the new tokens of several texts; `cached` rows of all texts stand in the cache before them. */
+export function cachedFeeds(texts: readonly NewTokens[], cached: number, config: Qwen2VLConfig): Feeds {
+  const segments = segmentsOf(texts.map(({ ids }) => ids.length));
+  const tokens = segments.at(-1)!.end;
+  const seen = cached + tokens;
+  const ids = new Int32Array(tokens);
+  const indices = new Int32Array(3 * tokens);
+  const mask = new Float32Array(tokens * seen).fill(hidden);
+  texts.forEach((text, i) => {
+    const { start, end } = segments[i];
+    ids.set(text.ids, start);
+    setIndices(indices, text.indices, segments[i]);
+    for (let t = start; t < end; t++) {
+      const row = mask.subarray(t * seen, (t + 1) * seen);
+      for (const [from, to] of text.past) row.fill(0, from, to);
+      row.fill(0, cached + start, cached + t + 1);
+    }
+  });
+  return { ...tokenFeeds(ids, indices, config), mask: { data: mask, dims: [tokens, seen] } };
+}
+
+/** What a run is fed of its tokens but the mask: ids, rotary tables of their indices [3, T], image places. */
+function tokenFeeds(ids: Int32Array, indices: Int32Array, { text, imageTokenId }: Qwen2VLConfig): Feeds {
+  const { headDim, ropeTheta, mropeSection } = text;
+  const { cos, sin } = textRotary(indices, { headDim, theta: ropeTheta, sections: mropeSection });
+  const dims = [ids.length, headDim / 2];
+  return {
+    ids: { data: ids, dims: [ids.length] },
+    cos: { data: cos, dims },
+    sin: { data: sin, dims },
+    ...imagePlaces(ids, imageTokenId),
+  };
+}
+
+/** Puts one text's indices [3, end - start] in its place among those of all [3, T]. */
+function setIndices(all: Int32Array, own: Int32Array, { start, end }: Segment): void {
+  const [tokens, length] = [all.length / 3, end - start];
+  for (let axis = 0; axis < 3; axis++)
+    all.set(own.subarray(axis * length, (axis + 1) * length), axis * tokens + start);
 }
 
 /** [T, T] 0 where row t may see column s: same sample, s <= t. */

@@ -6,6 +6,7 @@ import { backward } from '../../autodiff/backward.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import type { Graph, TensorType, Value } from '../../graph/ir.ts';
 import type { Shape } from '../../graph/shape.ts';
+import { cacheWidth, KeyValueCache } from '../../nn/key-value-cache.ts';
 import { nextTokenLogits, nextTokenLoss } from '../../nn/loss.ts';
 import type { LoraBranch, Network, Parameter } from '../../nn/network.ts';
 import type { Qwen2VLConfig } from './config.ts';
@@ -24,8 +25,10 @@ export const outputNames = {
   label: 'label',
   largest: 'largest',
   logits: 'logits',
+  cacheRows: 'cacheRows',
 } as const;
 export const imageEmbeddings = 'imageEmbeddings';
+export const cacheName = 'cache';
 export const gradientName = (parameter: string) => `gradient ${parameter}`;
 
 /** Vision parameters that are trained must be differentiated: the tower then stands inside the step's graph. */
@@ -58,12 +61,20 @@ export function scoringGraph(model: ModelDefinition): Graph {
   return net.graph.finish();
 }
 
-/** Logits [N, V] at the rows asked for. */
-export function logitsGraph(model: ModelDefinition): Graph {
+/**
+ * T tokens after the C that `cache` [C, cacheWidth] holds: logits [N, V] at the rows asked for, and the rows
+ * [T, cacheWidth] that the T tokens add to it. With C = 0 it is the whole forward pass.
+ */
+export function cachedGraph(model: ModelDefinition): Graph {
   const net = network(model, false);
-  const hidden = hiddenAtRows(net, model);
-  net.graph.output(outputNames.logits, nextTokenLogits(net, headWeight(model.config), hidden));
-  return net.graph.finish();
+  const { graph } = net;
+  const { text } = model.config;
+  const past = graph.input(cacheName, f32(['C', cacheWidth(text.layers, text)]));
+  const cache = new KeyValueCache(graph, past, 'S');
+  const hidden = hiddenAtRows(net, model, cache);
+  graph.output(outputNames.logits, nextTokenLogits(net, headWeight(model.config), hidden));
+  graph.output(outputNames.cacheRows, cache.rows());
+  return graph.finish();
 }
 
 /** One image through a frozen tower: [M, D]. */
@@ -79,9 +90,9 @@ function network(model: ModelDefinition, training: boolean): Network {
 }
 
 /** A trainable parameter keeps the shape under which the forward pass already reads it. */
-function fedShape({ graph }: Network, name: string, shape: number[]): number[] {
+function fedShape({ graph }: Network, name: string, shape: Shape): Shape {
   const known = graph.nodes.find((node) => node.op === 'parameter' && node.attributes.name === name);
-  return (known?.type.shape as number[] | undefined) ?? shape;
+  return known?.type.shape ?? shape;
 }
 
 function lossOf(net: Network, model: ModelDefinition) {
@@ -98,7 +109,7 @@ const f32 = (shape: Shape): TensorType => ({ shape, dtype: 'f32' });
 const i32 = (shape: Shape): TensorType => ({ shape, dtype: 'i32' });
 
 /** [N, D] what the head reads at the rows that predict; no other row passes the norm or the head. */
-function hiddenAtRows(net: Network, model: ModelDefinition): Value {
+function hiddenAtRows(net: Network, model: ModelDefinition, cache?: KeyValueCache): Value {
   const { graph } = net;
   const { config } = model;
   const half = config.text.headDim / 2;
@@ -113,7 +124,8 @@ function hiddenAtRows(net: Network, model: ModelDefinition): Value {
   const hidden = decoder(net, config, x, {
     cos: graph.input('cos', f32(['T', half])),
     sin: graph.input('sin', f32(['T', half])),
-    mask: graph.input('mask', f32(['T', 'T'])),
+    mask: graph.input('mask', f32(['T', cache ? 'S' : 'T'])),
+    cache,
   });
   return finalNorm(net, graph.gather(hidden, graph.input('rows', i32(['N']))), config);
 }

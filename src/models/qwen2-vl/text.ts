@@ -1,6 +1,7 @@
 /** The text decoder as graph: embedded tokens in, the last layer's hidden states out. */
 import type { Value } from '../../graph/ir.ts';
 import { attention } from '../../nn/attention.ts';
+import type { KeyValueCache } from '../../nn/key-value-cache.ts';
 import { linear } from '../../nn/linear.ts';
 import { layer, type Network, parameter } from '../../nn/network.ts';
 import type { Qwen2VLConfig } from './config.ts';
@@ -11,8 +12,10 @@ export interface TextInputs {
   /** [T, headDim / 2] */
   cos: Value;
   sin: Value;
-  /** [T, T] additive: each token sees its own sample up to itself. */
+  /** [T, S] additive: each token sees its own sample up to itself. S is T without a cache. */
   mask: Value;
+  /** Keys and values of tokens that earlier runs have read; those of this run are added to it. */
+  cache?: KeyValueCache;
 }
 
 /** Rows of [M, D] that stand in for the embeddings of image tokens. */
@@ -73,13 +76,14 @@ function selfAttention(
   module: string,
   x: Value,
   { heads, kvHeads, headDim }: Qwen2VLConfig['text'],
-  { cos, sin, mask }: TextInputs,
+  { cos, sin, mask, cache }: TextInputs,
 ): Value {
   const { graph } = net;
   const q = graph.rotary(linear(net, `${module}.q_proj`, x, { bias: true }), cos, sin, heads);
   const k = graph.rotary(linear(net, `${module}.k_proj`, x, { bias: true }), cos, sin, kvHeads);
   const v = linear(net, `${module}.v_proj`, x, { bias: true });
-  const mixed = attention(graph, { q, k, v, mask }, { heads, kvHeads, headDim });
+  const seen = cache ? cache.extend({ k, v }) : { k, v };
+  const mixed = attention(graph, { q, ...seen, mask }, { heads, kvHeads, headDim });
   return linear(net, `${module}.o_proj`, mixed, { bias: false });
 }
 
