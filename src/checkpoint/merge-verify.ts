@@ -3,7 +3,7 @@ import path from 'node:path';
 import { crc32 } from '@node-rs/crc32';
 import { LorikeetError } from '../errors.ts';
 import { openShards } from '../formats/checkpoint-folder.ts';
-import { readTensorBytes, type TensorLocation } from '../formats/safetensors.ts';
+import { readRange, type TensorLocation } from '../formats/safetensors.ts';
 import type { PlannedFile, PlannedTensor } from './merge-plan.ts';
 import type { Pace } from './merge-progress.ts';
 
@@ -45,12 +45,9 @@ export async function verifyFiles(
 const agrees = (location: TensorLocation, { base, dtype }: PlannedTensor): boolean =>
   location.dtype === dtype && location.shape.join() === base.shape.join();
 
-const pieceLength = 2 ** 22;
-
-async function checksumOf(location: TensorLocation, pace: Pace): Promise<number> {
+async function checksumOf({ file, offset, byteLength }: TensorLocation, pace: Pace): Promise<number> {
   const checksum = createChecksum();
-  for (let begin = 0; begin < location.byteLength; begin += pieceLength) {
-    const bytes = await readTensorBytes(location, begin, Math.min(begin + pieceLength, location.byteLength));
+  for await (const bytes of readRange(file, offset, byteLength)) {
     checksum.add(bytes);
     pace.pass('verify', bytes.byteLength);
   }

@@ -2,8 +2,9 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LorikeetError } from '../errors.ts';
-import { listFolder } from '../formats/atomic.ts';
+import { listFolder, writeFolderAtomically } from '../formats/atomic.ts';
 import { freeBytes, realTarget } from '../formats/free-space.ts';
+import { companionFiles } from './companions.ts';
 
 export interface OutputFolder {
   dir: string;
@@ -50,6 +51,48 @@ export async function checkFreeSpace(dir: string, needed: number): Promise<void>
     `needs ${inGigabytes(needed)} on its disk, which has ${inGigabytes(free)} free`,
     'Make room, or name a folder on another disk.',
   );
+}
+
+/** Bytes of what goes along with the weights of a model. */
+export async function companionBytes(model: string): Promise<number> {
+  const names = [...(await companionFiles(model)), 'config.json'];
+  const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(model, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/**
+ * Fills the folder as `writeFolderAtomically` does. What goes wrong with it is told under the name that its reader
+ * knows; an aborted signal comes back as its reason.
+ */
+export async function writeOutput(
+  output: string,
+  fill: (folder: string) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  let temporary = output;
+  try {
+    await writeFolderAtomically(output, (folder) => {
+      temporary = folder;
+      return fill(folder);
+    });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw outputError(output, temporary, cause);
+  }
+}
+
+function outputError(output: string, temporary: string, cause: unknown): unknown {
+  const isOurs = cause instanceof LorikeetError;
+  if (isOurs ? !cause.place.file?.startsWith(temporary) : !(cause as NodeJS.ErrnoException).code)
+    return cause;
+  const reason = isOurs ? cause.what : `could not be written: ${(cause as Error).message}`;
+  return new LorikeetError('checkpoint', {
+    file: output,
+    tensor: isOurs ? cause.place.tensor : undefined,
+    what: `${reason}; nothing of it was kept`,
+    fix: 'Check that the folder can be written and the disk is not full.',
+    cause,
+  });
 }
 
 /** Three digits, in the unit that the hub counts in. */

@@ -195,6 +195,20 @@ export async function readTensorBytes(
   );
 }
 
+/** Bytes of any file in pieces of some MB; throws `checkpoint` errors as the reading of tensors does. */
+export async function* readRange(
+  file: string,
+  offset: number,
+  length: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let begin = 0; begin < length; begin += pieceLength) {
+    const size = Math.min(pieceLength, length - begin);
+    yield await withFile(file, (handle) => readBytes(handle, file, offset + begin, size));
+  }
+}
+
+const pieceLength = 2 ** 22;
+
 async function withFile<T>(file: string, use: (handle: FileHandle, real: string) => Promise<T>): Promise<T> {
   let handle: FileHandle;
   let real: string;
