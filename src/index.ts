@@ -14,6 +14,7 @@ export {
 export { type AdapterFit, checkAdapterFit } from './checkpoint/adapter-fit.ts';
 export { type MergeOptions, merge } from './checkpoint/merge.ts';
 export type { MergeProgress, MergeReport, MergeRounding } from './checkpoint/merge-report.ts';
+export { exportOnnx, type OnnxExportOptions } from './checkpoint/onnx-export.ts';
 export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';

@@ -7,6 +7,8 @@ import path from 'node:path';
 import { isObject, type JsonObject, readJsonObject } from '../formats/json.ts';
 import { encodeOnnx, type OnnxModel } from '../formats/onnx.ts';
 import { loadModelConfig } from '../models/qwen2-vl/config.ts';
+import { readSettings } from '../models/qwen2-vl/processor/settings.ts';
+import { spelledProcessor } from '../models/qwen2-vl/transformers-js.ts';
 import { loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
 import { copyCompanions } from './companions.ts';
 import { ExternalData } from './external-data.ts';
@@ -53,6 +55,7 @@ export async function exportOnnx(options: OnnxExportOptions): Promise<MergeRepor
   await checkOutput({ dir: output, overwrite, sources });
   const config = await loadModelConfig(model);
   const base = await openModelWeights(model, config);
+  const processor = await readSettings(model, {});
   const adapter = adapterDir === undefined ? undefined : await openAdapter(adapterDir, loraTargets(config));
   const parts = onnxParts(config, dtype).map((part) => ({
     file: `${part.name}${suffixes[dtype]}.onnx`,
@@ -74,8 +77,8 @@ export async function exportOnnx(options: OnnxExportOptions): Promise<MergeRepor
       await copyCompanions(model, folder);
       const json = exportedConfig(await readJsonObject(path.join(model, 'config.json'), 'checkpoint'));
       const words = { dtype: dtypeNames[dtype], use_external_data_format: chunks };
-      const text = JSON.stringify({ ...json, 'transformers.js_config': words }, null, 2);
-      await writeFile(path.join(folder, 'config.json'), `${text}\n`, { flush: true });
+      await writeJson(path.join(folder, 'config.json'), { ...json, 'transformers.js_config': words });
+      await writeJson(path.join(folder, 'preprocessor_config.json'), spelledProcessor(processor));
     },
     signal,
   );
@@ -131,6 +134,9 @@ async function* counted(blocks: AsyncIterable<Uint8Array>, pace: Pace): AsyncGen
     yield block;
   }
 }
+
+const writeJson = (file: string, json: JsonObject) =>
+  writeFile(file, `${JSON.stringify(json, null, 2)}\n`, { flush: true });
 
 /** transformers.js reads the decoder's sizes beside model_type, where the hub's files have them. */
 function exportedConfig(json: JsonObject): JsonObject {

@@ -1,5 +1,5 @@
 import type { StoredDType } from '../checkpoint/companions.ts';
-import { merge } from '../checkpoint/merge.ts';
+import { type MergeOptions, merge } from '../checkpoint/merge.ts';
 import { parseSize } from '../checkpoint/merge-plan.ts';
 import type { MergeProgress, MergeReport } from '../checkpoint/merge-report.ts';
 import { inGigabytes } from '../checkpoint/output-folder.ts';
@@ -18,19 +18,24 @@ export interface MergeCommandOptions {
 }
 
 /** Runs `lorikeet merge` and gives the exit code: 0, or 130 where Ctrl-C stopped it. */
-export async function mergeCommand(options: MergeCommandOptions): Promise<number> {
-  const { maxShardSize, ...words } = options;
+export function mergeCommand({ maxShardSize, ...options }: MergeCommandOptions): Promise<number> {
+  const limit = maxShardSize === undefined ? {} : { maxShardSize: parseSize(maxShardSize) };
+  return withProgress(async (watched) => describeMerge(await merge({ ...options, ...limit, ...watched })));
+}
+
+/** Writes a model while a line on stderr tells how far it is; its report goes to stdout. */
+export async function withProgress(
+  write: (watched: Pick<MergeOptions, 'signal' | 'onProgress'>) => Promise<string>,
+): Promise<number> {
   const line = createStatusLine(process.stderr);
   const stop = stopOnSignals(() => line.clear());
   try {
-    const report = await merge({
-      ...words,
-      ...(maxShardSize !== undefined && { maxShardSize: parseSize(maxShardSize) }),
+    const report = await write({
       signal: stop.signal,
       onProgress: (progress) => line.show(progressLine(progress)),
     });
     line.clear();
-    process.stdout.write(describeMerge(report));
+    process.stdout.write(report);
     return 0;
   } catch (error) {
     line.clear();
@@ -42,7 +47,7 @@ export async function mergeCommand(options: MergeCommandOptions): Promise<number
   }
 }
 
-const verbs = { check: 'reading the adapter', write: 'merging', verify: 'reading back' };
+const verbs = { check: 'reading the adapter', write: 'writing', verify: 'reading back' };
 
 export function progressLine({ phase, bytes, totalBytes, secondsLeft }: MergeProgress): string {
   return `${verbs[phase]}  ${percent(bytes / totalBytes)}  ${duration(secondsLeft)} left`;
@@ -50,24 +55,27 @@ export function progressLine({ phase, bytes, totalBytes, secondsLeft }: MergePro
 
 /** What was written, how true it is, and what to do where it is not true enough. */
 export function describeMerge(report: MergeReport): string {
-  const { output, files, bytes, tensors, dtypes, modules, untrained, seconds } = report;
+  const { output, files, bytes, tensors, dtypes, modules, seconds } = report;
   const lines = [
     `Merged ${count(modules.length, 'module')} in ${duration(seconds)}: ${shortPath(output)}`,
     `  ${count(tensors, 'tensor')} in ${count(files.length, 'file')}, ${inGigabytes(bytes)}, ${dtypes.join(' and ')}; read back and found as written`,
     ...describeRounding(report),
+    ...describeUntrained(report),
   ];
-  if (untrained.length > 0) {
-    lines.push(
-      `  B is zero, so nothing was learned, in ${count(untrained.length, 'module')}: ${someOf(untrained)}`,
-    );
-  }
   return `${lines.join('\n')}\n`;
+}
+
+export function describeUntrained({ untrained }: MergeReport): string[] {
+  if (untrained.length === 0) return [];
+  return [
+    `  B is zero, so nothing was learned, in ${count(untrained.length, 'module')}: ${someOf(untrained)}`,
+  ];
 }
 
 /** Beyond this a merged model may answer otherwise than base and adapter do. */
 const largeError = 0.1;
 
-function describeRounding({ rounding, modules, dtypes }: MergeReport): string[] {
+export function describeRounding({ rounding, modules, dtypes }: MergeReport): string[] {
   if (!rounding) return ['  No module has an update: the merged model is the base.'];
   const worst = modules.reduce((a, b) => (b.relativeError > a.relativeError ? b : a));
   const lines = [

@@ -22,6 +22,7 @@ let count = 0;
 async function exported(parity: ForwardCase, options: Partial<OnnxExportOptions> = {}) {
   const dir = path.join(root, String(count++));
   const { modelDir, adapterDir } = await writeCase(parity, parity.gradients, dir);
+  writeFileSync(path.join(modelDir, 'preprocessor_config.json'), '{ "min_pixels": 784, "max_pixels": 3136 }');
   const output = path.join(dir, 'out');
   const report = await exportOnnx({ model: modelDir, adapter: adapterDir, output, ...options });
   return { output, report, modelDir, adapterDir };
@@ -155,6 +156,15 @@ describe('the exported folder', () => {
       },
     });
     expect(report.modules).toHaveLength(14);
+    // The base's file leaves out what transformers takes for granted.
+    const processor = JSON.parse(readFileSync(path.join(output, 'preprocessor_config.json'), 'utf8'));
+    expect(processor).toMatchObject({
+      do_normalize: true,
+      do_rescale: true,
+      max_pixels: 3136,
+      patch_size: 14,
+    });
+    expect(processor.image_mean).toEqual([0.48145466, 0.4578275, 0.40821073]);
   });
 
   it('holds halves where asked, within what they lose', async () => {
@@ -210,6 +220,10 @@ describe('the exported folder', () => {
     await expect(stopped).rejects.toHaveProperty('name', 'AbortError');
     const beside = readdirSync(path.dirname(output));
     expect(beside.sort()).toEqual(['adapter', 'model', 'out']);
+    rmSync(path.join(modelDir, 'preprocessor_config.json'));
+    await expect(exportOnnx({ ...options, overwrite: true })).rejects.toThrow(
+      'expected preprocessor_config.json',
+    );
     writeFileSync(path.join(path.dirname(output), 'file'), 'x');
     const inFile = exportOnnx({ ...options, output: path.join(path.dirname(output), 'file') });
     await expect(inFile).rejects.toThrow('is a file');

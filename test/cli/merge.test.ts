@@ -168,7 +168,7 @@ describe('the words of a merge', () => {
 
   it('tell progress in one line that is rewritten, or in few', () => {
     const line = progressLine({ phase: 'write', bytes: 250, totalBytes: 1000, secondsLeft: 65 });
-    expect(line).toBe('merging  25.0 %  1 min 05 s left');
+    expect(line).toBe('writing  25.0 %  1 min 05 s left');
     let time = 0;
     const written: string[] = [];
     const plain = createStatusLine({ write: (text) => written.push(text) }, () => time);

@@ -3,6 +3,7 @@
  * Qwen2VLForConditionalGeneration feeds (@huggingface/transformers 3.8 and 4.3, src/models). B is 1. The graphs are the
  * one forward; before them stands what computes their tables and masks from positions, grids and attention masks.
  */
+import type { JsonObject } from '../../formats/json.ts';
 import type { OnnxModel, OnnxNode, OnnxPort } from '../../formats/onnx.ts';
 import { OnnxNodes } from '../../formats/onnx-nodes.ts';
 import type { GraphBuilder } from '../../graph/builder.ts';
@@ -12,6 +13,7 @@ import type { KeyValueSource } from '../../nn/key-value-cache.ts';
 import { nextTokenLogits } from '../../nn/loss.ts';
 import type { Qwen2VLConfig } from './config.ts';
 import { imageEmbeddings, type ModelDefinition, network, visionGraph } from './forward.ts';
+import type { ProcessorSettings } from './processor/settings.ts';
 import { inverseFrequencies } from './rotary-tables.ts';
 import { decoder, finalNorm, headWeight } from './text.ts';
 
@@ -180,6 +182,30 @@ function rotaryTables(
 
 function maskWhere(before: OnnxNodes, seen: string, name: string): void {
   before.op('Where', [seen, before.f32([], [0]), before.f32([], [hidden])], {}, name);
+}
+
+/**
+ * preprocessor_config.json with every word said: transformers.js leaves out a step that the file does not name, where
+ * transformers does it.
+ */
+export function spelledProcessor(settings: ProcessorSettings): JsonObject {
+  return {
+    image_processor_type: 'Qwen2VLImageProcessor',
+    processor_class: 'Qwen2VLProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    do_rescale: true,
+    do_normalize: true,
+    resample: 3,
+    rescale_factor: settings.rescaleFactor,
+    image_mean: [...settings.mean],
+    image_std: [...settings.std],
+    min_pixels: settings.minPixels,
+    max_pixels: settings.maxPixels,
+    patch_size: settings.patchSize,
+    temporal_patch_size: settings.temporalPatchSize,
+    merge_size: settings.mergeSize,
+  };
 }
 
 /** What the emitted graph takes and gives under its own names, under those of transformers.js. */
