@@ -121,6 +121,7 @@ describe('links', () => {
     'CONTRIBUTING.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/export.md',
     'docs/merge.md',
     'docs/training.md',
     'docs/LOG.md',

@@ -22,18 +22,22 @@ async function answer({ image, question }) {
   const content = [{ type: 'image' }, { type: 'text', text: question }];
   const text = processor.apply_chat_template([{ role: 'user', content }], { add_generation_prompt: true });
   const inputs = await processor(text, await RawImage.read(image));
-  const end = processor.tokenizer.convert_tokens_to_ids(['<|im_end|>'])[0];
+  const [end] = processor.tokenizer.encode('<|im_end|>', { add_special_tokens: false });
   const ids = await model.generate({ ...inputs, max_new_tokens: 24, do_sample: false, eos_token_id: end });
   const fresh = ids.slice(null, [inputs.input_ids.dims.at(-1), null]);
   return processor.batch_decode(fresh, { skip_special_tokens: true })[0].trim();
 }
 
-const rows = readFileSync(questions, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+const rows = readFileSync(questions, 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 let equal = 0;
 for (const row of rows) {
   const found = await answer(row);
   if (found === row.answer.trim()) equal++;
-  else console.log(`${row.image} ${row.question}\n  Lorikeet       ${row.answer}\n  transformers.js ${found}`);
+  else
+    console.log(`${row.image} ${row.question}\n  Lorikeet       ${row.answer}\n  transformers.js ${found}`);
 }
 console.log(`${equal} of ${rows.length} answers equal`);
 process.exitCode = equal === rows.length ? 0 : 1;

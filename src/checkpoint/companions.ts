@@ -1,5 +1,5 @@
 /** What stands in a model's folder besides its weights: config, tokenizer, chat template, processor, licence. */
-import { copyFile, open, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { listFolder } from '../formats/atomic.ts';
 import { isObject, type JsonObject, readJsonObject } from '../formats/json.ts';
@@ -28,11 +28,8 @@ export async function copyCompanions(base: string, folder: string, dtype?: Store
   await writeFile(copy, `${JSON.stringify(changed, null, 2)}\n`, { flush: true });
 }
 
-async function copyFlushed(from: string, to: string): Promise<void> {
-  await copyFile(from, to);
-  const handle = await open(to, 'r+');
-  await handle.sync().finally(() => handle.close());
-}
+/** Read and written, not copied: a copy would be read-only where the original is. */
+const copyFlushed = async (from: string, to: string) => writeFile(to, await readFile(from), { flush: true });
 
 const torchName = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' };
 

@@ -5,8 +5,8 @@ import { LorikeetError } from '../errors.ts';
 import { readRange } from '../formats/safetensors.ts';
 import { createChecksum } from './merge-verify.ts';
 
-/** Below what an ArrayBuffer of today's browsers takes. A tensor that is larger has a file to itself. */
-const fileLimit = 2_000_000_000;
+/** Bytes that an ArrayBuffer of today's browsers takes for certain. */
+export const browserLimit = 2_000_000_000;
 /** Runtimes map data that begins at a page. */
 const alignment = 4096;
 
@@ -24,12 +24,15 @@ interface Written extends DataRange {
 export class ExternalData {
   readonly #folder: string;
   readonly #stem: string;
+  readonly #limit: number;
   readonly #written: Written[] = [];
   #handle?: FileHandle;
   #offset = 0;
   #files = 0;
 
-  constructor(folder: string, model: string) {
+  /** @param limit bytes of a file at most; a tensor that is larger has one to itself. */
+  constructor(folder: string, model: string, limit: number) {
+    this.#limit = limit;
     this.#folder = folder;
     this.#stem = `${model}_data`;
   }
@@ -41,7 +44,7 @@ export class ExternalData {
   /** Appends a tensor of `length` bytes that comes in blocks. */
   async add(length: number, blocks: AsyncIterable<Uint8Array>): Promise<DataRange> {
     let begin = Math.ceil(this.#offset / alignment) * alignment;
-    if (!this.#handle || (begin > 0 && begin + length > fileLimit)) {
+    if (!this.#handle || (begin > 0 && begin + length > this.#limit)) {
       await this.#next();
       begin = 0;
     }

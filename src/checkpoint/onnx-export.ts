@@ -11,7 +11,7 @@ import { readSettings } from '../models/qwen2-vl/processor/settings.ts';
 import { spelledProcessor } from '../models/qwen2-vl/transformers-js.ts';
 import { loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
 import { copyCompanions } from './companions.ts';
-import { ExternalData } from './external-data.ts';
+import { browserLimit, ExternalData } from './external-data.ts';
 import { totalBytes } from './merge-plan.ts';
 import { type Pace, startPace } from './merge-progress.ts';
 import { type MergeProgress, type MergeReport, reportOf } from './merge-report.ts';
@@ -29,6 +29,8 @@ export interface OnnxExportOptions {
   output: string;
   /** What the weights are stored as. Sums are f32 either way. Default f32. */
   dtype?: ExportedDType;
+  /** Bytes of weights in a data file at most; default 2 GB, which browsers can hold. */
+  maxFileSize?: number;
   /** Replace a model that stands in the output folder. */
   overwrite?: boolean;
   /** Ends the export; the promise is then rejected with the signal's reason, and nothing is left. */
@@ -73,7 +75,12 @@ export async function exportOnnx(options: OnnxExportOptions): Promise<MergeRepor
   await writeOutput(
     output,
     async (folder) => {
-      const chunks = await writeParts(path.join(folder, 'onnx'), parts, { adapter, tallies, pace });
+      const chunks = await writeParts(path.join(folder, 'onnx'), parts, {
+        adapter,
+        tallies,
+        pace,
+        maxFileSize: options.maxFileSize ?? browserLimit,
+      });
       await copyCompanions(model, folder);
       const json = exportedConfig(await readJsonObject(path.join(model, 'config.json'), 'checkpoint'));
       const words = { dtype: dtypeNames[dtype], use_external_data_format: chunks };
@@ -90,6 +97,7 @@ interface Writing {
   adapter?: OpenAdapter;
   tallies: Map<string, RoundingTally>;
   pace: Pace;
+  maxFileSize: number;
 }
 
 /** Gives the number of data files of each graph. */
@@ -107,9 +115,9 @@ async function writeParts(
 async function writePart(
   folder: string,
   { file, model, weights }: Part,
-  { adapter, tallies, pace }: Writing,
+  { adapter, tallies, pace, maxFileSize }: Writing,
 ): Promise<number> {
-  const data = new ExternalData(folder, file);
+  const data = new ExternalData(folder, file, maxFileSize);
   try {
     const places = new Map();
     for (const weight of weights) {

@@ -71,9 +71,10 @@ function assemble(
   const called = (name: string) => names[name] ?? name;
   const computed = new Set(before.nodes.flatMap(({ outputs }) => outputs));
   const port = (given: OnnxPort) => ({ ...given, name: called(given.name) });
-  // The order of a file for others is the order of its values.
-  const nodes = [...before.nodes, ...model.nodes.toReversed()].map((node) => ({
+  // The order of a file for others is that in which values depend on each other; ONNX Runtime 1.21 wants names, too.
+  const nodes = [...before.nodes, ...model.nodes.toReversed()].map((node, i) => ({
     ...node,
+    name: `${node.op}.${i}`,
     inputs: node.inputs.map(called),
     outputs: node.outputs.map(called),
   }));

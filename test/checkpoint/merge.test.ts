@@ -1,5 +1,5 @@
 /** Merged folders held against PEFT's merge_and_unload, against exact arithmetic, and against base + adapter. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -182,6 +182,14 @@ describe('merge', () => {
       dtype: 'f32',
     });
     expect(exact!.relativeError).toBeLessThan(1e-6);
+  });
+
+  it('leaves files that can be written, also where those of the base cannot', async () => {
+    const { model, adapter } = await folders(loadMergedCase('f16-rslora'));
+    chmodSync(path.join(model, 'tokenizer.json'), 0o444);
+    const output = path.join(root, 'writable');
+    await merge({ model, adapter, output });
+    expect(statSync(path.join(output, 'tokenizer.json')).mode & 0o200).toBe(0o200);
   });
 
   it('tells its progress to the last byte', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { exportOnnx, type OnnxExportOptions } from '../../src/checkpoint/onnx-export.ts';
+import { compileStep } from '../../src/train/compile.ts';
 import {
   decode,
   type ForwardCase,
@@ -185,6 +186,37 @@ describe('the exported folder', () => {
     expectLogits(logits, sample, 0, 1e-2);
     expect(() => expectLogits(logits, sample, 0, 1e-5)).toThrow();
     await model.close();
+  });
+
+  it('has as many data files as the weights need, and a head in pieces', async () => {
+    const base = loadForwardCase('no-image');
+    // More words than one block of the head.
+    const wide = {
+      ...base,
+      config: { ...base.config, text_config: { ...base.config.text_config, vocab_size: 9000 } },
+    };
+    const { output, modelDir, adapterDir } = await exported(wide, { maxFileSize: 500_000 });
+    const config = JSON.parse(readFileSync(path.join(output, 'config.json'), 'utf8'));
+    const files = config['transformers.js_config'].use_external_data_format['decoder_model_merged.onnx'];
+    expect(files).toBeGreaterThan(2);
+    const names = readdirSync(path.join(output, 'onnx')).filter((name) => name.startsWith('decoder'));
+    const data = Array.from(
+      { length: files },
+      (_, i) => `decoder_model_merged.onnx_data${i === 0 ? '' : `_${i}`}`,
+    );
+    expect(names.sort()).toEqual(['decoder_model_merged.onnx', ...data].sort());
+    const model = await openExported(output);
+    const step = await compileStep({ modelDir, adapterDir, recompute: false, threads: 1, seed: 1 });
+    const sample = wide.samples[0];
+    const [{ losses }] = await step.evaluate(samplesOf(wide).slice(0, 1));
+    const logits = await model.read(await embeddingsOf(model, wide, 0), sample.positions);
+    sample.rows.forEach((row, n) => {
+      const line = [...logits.subarray(row * 9000, (row + 1) * 9000)];
+      const loss =
+        Math.log(line.reduce((sum, logit) => sum + Math.exp(logit), 0)) - line[sample.ids[row + 1]];
+      expect(losses[n]).toBeCloseTo(loss, 4);
+    });
+    await Promise.all([model.close(), step.close()]);
   });
 
   it('takes padding before a text, which the attention mask hides', async () => {
