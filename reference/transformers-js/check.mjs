@@ -22,8 +22,7 @@ async function answer({ image, question }) {
   const content = [{ type: 'image' }, { type: 'text', text: question }];
   const text = processor.apply_chat_template([{ role: 'user', content }], { add_generation_prompt: true });
   const inputs = await processor(text, await RawImage.read(image));
-  const [end] = processor.tokenizer.encode('<|im_end|>', { add_special_tokens: false });
-  const ids = await model.generate({ ...inputs, max_new_tokens: 24, do_sample: false, eos_token_id: end });
+  const ids = await model.generate({ ...inputs, max_new_tokens: 24, do_sample: false });
   const fresh = ids.slice(null, [inputs.input_ids.dims.at(-1), null]);
   return processor.batch_decode(fresh, { skip_special_tokens: true })[0].trim();
 }

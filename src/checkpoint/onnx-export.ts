@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { listFolder } from '../formats/atomic.ts';
 import { isObject, type JsonObject, readJsonObject } from '../formats/json.ts';
 import { encodeOnnx, type OnnxModel } from '../formats/onnx.ts';
 import { loadModelConfig } from '../models/qwen2-vl/config.ts';
@@ -86,6 +87,10 @@ export async function exportOnnx(options: OnnxExportOptions): Promise<MergeRepor
       const words = { dtype: dtypeNames[dtype], use_external_data_format: chunks };
       await writeJson(path.join(folder, 'config.json'), { ...json, 'transformers.js_config': words });
       await writeJson(path.join(folder, 'preprocessor_config.json'), spelledProcessor(processor));
+      // Without one, transformers.js asks the hub for it and does not know where an answer ends.
+      const generation = path.join(folder, 'generation_config.json');
+      if (!(await listFolder(folder)).includes('generation_config.json'))
+        await writeJson(generation, { eos_token_id: config.eosTokenIds });
     },
     signal,
   );

@@ -1,20 +1,38 @@
 /** Merged folders held against PEFT's merge_and_unload, against exact arithmetic, and against base + adapter. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { writeFullCheckpoint } from '../../src/checkpoint/full.ts';
 import { merge } from '../../src/checkpoint/merge.ts';
 import type { MergeProgress } from '../../src/checkpoint/merge-report.ts';
 import { bf16ToF32, f16ToF32 } from '../../src/dtype.ts';
 import { allTensors, openShards } from '../../src/formats/checkpoint-folder.ts';
 import { readTensor, readTensorBytes } from '../../src/formats/safetensors.ts';
 import { loadModelConfig } from '../../src/models/qwen2-vl/config.ts';
-import { canonicalName, openModelWeights } from '../../src/models/qwen2-vl/weights.ts';
+import {
+  canonicalName,
+  hubName,
+  openModelWeights,
+  parameterTable,
+} from '../../src/models/qwen2-vl/weights.ts';
 import { compileStep } from '../../src/train/compile.ts';
 import { compileSteps } from '../../src/train/compiled-step.ts';
 import { frozenParameters } from '../../src/train/parameters.ts';
 import { oldName } from '../support/checkpoint.ts';
 import { decode, largestDifferenceOverLargest, type Stored, samplesOf } from '../support/parity.ts';
+import { around } from '../support/seeded.ts';
 import {
   adapterTensors,
   loadMergedCase,
@@ -182,6 +200,56 @@ describe('merge', () => {
       dtype: 'f32',
     });
     expect(exact!.relativeError).toBeLessThan(1e-6);
+  });
+
+  it('reads adapters of every naming, beside a base of either', async () => {
+    const fixtures = 'test/fixtures/adapters';
+    const config = await loadModelConfig(`${fixtures}/base`);
+    const parameters = parameterTable(config).map(({ name, shape }) => ({
+      name,
+      shape,
+      data: around(
+        [5, name],
+        shape.reduce((product, size) => product * size, 1),
+        0.3,
+      ),
+    }));
+    const weights = async (adapter: string, storedName: (name: string) => string) => {
+      const base = path.join(root, String(count++));
+      const output = path.join(root, String(count++));
+      await writeFullCheckpoint(base, { base: `${fixtures}/base`, dtype: 'f32', parameters, storedName });
+      await merge({ model: base, adapter: `${fixtures}/${adapter}`, output });
+      const located = allTensors(await openShards(output));
+      const entries = [...located].map(
+        async ([name, location]) => [name, await readTensorBytes(location)] as const,
+      );
+      return new Map(await Promise.all(entries));
+    };
+    const [modern, old] = [await weights('all-linear', (name) => name), await weights('old-stems', hubName)];
+    expect(modern.size).toBe(parameters.length);
+    for (const [name, bytes] of modern) expect(old.get(hubName(name)), name).toEqual(bytes);
+    const [plain, infix] = [await weights('decoder', hubName), await weights('default-infix', hubName)];
+    expect(infix).toEqual(plain);
+    expect(infix).not.toEqual(old);
+  });
+
+  it('reads a base that is links into the cache of the hub, and writes files', async () => {
+    const { model, adapter } = await folders(loadMergedCase('bf16-tied-old'));
+    const cache = path.join(root, 'cache');
+    mkdirSync(path.join(cache, 'snapshots', 'f00'), { recursive: true });
+    mkdirSync(path.join(cache, 'blobs'));
+    readdirSync(model).forEach((name, i) => {
+      copyFileSync(path.join(model, name), path.join(cache, 'blobs', `blob${i}`));
+      symlinkSync(`../../blobs/blob${i}`, path.join(cache, 'snapshots', 'f00', name));
+    });
+    const [output, linked] = [path.join(root, 'plain'), path.join(root, 'linked')];
+    await merge({ model, adapter, output });
+    await merge({ model: path.join(cache, 'snapshots', 'f00'), adapter, output: linked });
+    expect(readdirSync(linked)).toEqual(readdirSync(output));
+    for (const name of readdirSync(linked)) {
+      expect(lstatSync(path.join(linked, name)).isFile()).toBe(true);
+      expect(readFileSync(path.join(linked, name))).toEqual(readFileSync(path.join(output, name)));
+    }
   });
 
   it('leaves files that can be written, also where those of the base cannot', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,11 +30,16 @@ describe('lorikeet export', () => {
     expect(stdout).toMatch(/82 weights, 2\.74 MB, f16; read back and found as written\n$/);
     expect(readdirSync(output).sort()).toEqual([
       'config.json',
+      'generation_config.json',
       'onnx',
       'preprocessor_config.json',
       'tokenizer.json',
       'tokenizer_config.json',
     ]);
+    // The base has none, and its config.json says where an answer ends.
+    expect(JSON.parse(readFileSync(path.join(output, 'generation_config.json'), 'utf8'))).toEqual({
+      eos_token_id: [446],
+    });
   });
 
   it('tells in one line what is in the way', () => {
