@@ -153,11 +153,12 @@ describe('links', () => {
     'docs/check.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/export.md',
+    'docs/merge.md',
     'docs/report.md',
     'docs/loss.md',
     'docs/training.md',
     'docs/inspect.md',
-    'docs/check.md',
     'docs/watch.md',
     'docs/LOG.md',
   ])('of %s lead to files that are there', (file) => {
