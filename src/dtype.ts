@@ -66,6 +66,22 @@ export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
   return out;
 }
 
+/**
+ * To the f32 beside it whose last bit is odd, unless it is an f32 itself. A second rounding, to bf16 or f16, then gives
+ * what one rounding from f64 would give; through the nearest f32 it would not (Boldo and Melquiond 2008).
+ */
+export function f64ToOddF32(values: Float64Array): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(values);
+  const bits = new Uint32Array(out.buffer);
+  for (let i = 0; i < out.length; i++) {
+    const exact = values[i];
+    const near = out[i];
+    if (near === exact || (bits[i] & 1) === 1 || Number.isNaN(exact)) continue;
+    bits[i] += Math.abs(near) < Math.abs(exact) ? 1 : -1;
+  }
+  return out;
+}
+
 /** Python's round(): half to even. */
 export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);

@@ -1,6 +1,22 @@
 /** The library: everything that the command does, for programs. `lorikeet/loss` stands apart, for browsers too. */
 export type { Chance, DataCheck, Overlap, SharedData, SplitCheck } from './check/data-check.ts';
 export { describeCheck } from './check/describe.ts';
+export {
+  type AdapterComparison,
+  compareAdapters,
+  type UpdateComparison,
+} from './checkpoint/adapter-compare.ts';
+export {
+  type AdapterFacts,
+  type AdapterKind,
+  type AdapterModule,
+  type AdapterSettings,
+  readAdapterFacts,
+} from './checkpoint/adapter-facts.ts';
+export { type AdapterFit, checkAdapterFit } from './checkpoint/adapter-fit.ts';
+export { type MergeOptions, merge } from './checkpoint/merge.ts';
+export type { MergeProgress, MergeReport, MergeRounding } from './checkpoint/merge-report.ts';
+export { exportOnnx, type OnnxExportOptions } from './checkpoint/onnx-export.ts';
 export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
@@ -100,3 +116,4 @@ export type {
 } from './train/events.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
 export { type TrainOptions, train } from './train/train.ts';
+export { type Watching, type WatchOptions, watch } from './watch/watch.ts';

@@ -153,10 +153,13 @@ describe('links', () => {
     'docs/check.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/export.md',
+    'docs/merge.md',
     'docs/report.md',
     'docs/loss.md',
     'docs/training.md',
     'docs/inspect.md',
+    'docs/watch.md',
     'docs/LOG.md',
   ])('of %s lead to files that are there', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link);

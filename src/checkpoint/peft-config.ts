@@ -54,13 +54,16 @@ const neutral = (value: Json | undefined): boolean =>
   (Array.isArray(value) && value.length === 0) ||
   (isObject(value) && Object.keys(value).length === 0);
 
-/** Reads and checks `dir`/adapter_config.json; throws `adapter` errors. */
-export async function readAdapterConfig(dir: string): Promise<StoredConfig> {
-  const file = path.join(dir, configName);
-  const json = await readJsonObject(file, 'adapter', 4 * 1024 * 1024);
-  const refuse = (what: string, fix: string): never => {
-    throw new LorikeetError('adapter', { file, what, fix });
-  };
+/** Why an adapter cannot be used, in the words of an error. */
+export interface Refusal {
+  what: string;
+  fix: string;
+}
+
+/** Everything in the file that changes what the adapter computes in ways that we do not have. */
+export function refusalsOf(json: JsonObject): Refusal[] {
+  const refusals: Refusal[] = [];
+  const refuse = (what: string, fix: string) => refusals.push({ what, fix });
   if (json.peft_type !== 'LORA') {
     refuse(`peft_type expected "LORA", got ${show(json.peft_type)}`, 'Only LoRA adapters are supported.');
   }
@@ -81,6 +84,26 @@ export async function readAdapterConfig(dir: string): Promise<StoredConfig> {
       'Convert it to plain LoRA in PEFT first (path_initial_model_for_weight_conversion).',
     );
   }
+  return refusals;
+}
+
+export const readConfigJson = (dir: string): Promise<JsonObject> =>
+  readJsonObject(path.join(dir, configName), 'adapter', 4 * 1024 * 1024);
+
+/** Reads and checks `dir`/adapter_config.json; throws `adapter` errors. */
+export async function readAdapterConfig(dir: string): Promise<StoredConfig> {
+  const json = await readConfigJson(dir);
+  const file = path.join(dir, configName);
+  const [refusal] = refusalsOf(json);
+  if (refusal) throw new LorikeetError('adapter', { file, ...refusal });
+  return parseAdapterConfig(json, file);
+}
+
+/** The settings of a LoRA adapter, supported or not; throws `adapter` errors where one makes no sense. */
+export function parseAdapterConfig(json: JsonObject, file: string): StoredConfig {
+  const refuse = (what: string, fix: string): never => {
+    throw new LorikeetError('adapter', { file, what, fix });
+  };
   return {
     rank: number(
       json,

@@ -24,7 +24,7 @@ import {
 export type { AdapterConfig } from './peft-config.ts';
 
 export const weightsName = 'adapter_model.safetensors';
-const keyPrefix = 'base_model.model.';
+export const keyPrefix = 'base_model.model.';
 
 export interface AdapterTensor {
   shape: number[];
@@ -89,32 +89,57 @@ export async function writeAdapter(
   }
 }
 
+/** An adapter that fits a model, its tensors still on disk. */
+export interface OpenAdapter {
+  config: AdapterConfig;
+  /** adapter_model.safetensors */
+  file: string;
+  /** By the model's own name, as in `Adapter`. */
+  locations: Map<string, TensorLocation>;
+}
+
 /**
- * Reads an adapter for the model of `targets`, of either generation of PEFT keys. Throws `adapter` errors where a
+ * Opens an adapter for the model of `targets`, of either generation of PEFT keys. Throws `adapter` errors where a
  * tensor is left over, a pair is incomplete, a shape does not fit, or the adapter is of a kind we do not have.
  */
-export async function readAdapter(dir: string, targets: LoraTargets): Promise<Adapter> {
-  const file = await weightsFile(dir);
+export async function openAdapter(dir: string, targets: LoraTargets): Promise<OpenAdapter> {
+  const file = await adapterFile(dir);
   const { targets: promised, ...config } = await readAdapterConfig(dir);
-  const locations = locate(await headerOf(file), targets, file);
+  const locations = locate(await adapterHeader(file), targets.canonicalName, file);
   const shapes = new Map([...locations].map(([name, { shape }]) => [name, shape]));
   const modules = pairedModules(shapes, config.rank, targets.modules, file);
   checkPromised(promised, modules, targets.modules, file);
-  const tensors = new Map<string, AdapterTensor>();
-  for (const [name, location] of locations) {
-    const values = await inAdapterWords(() => readTensor(location));
-    if (!values.every(Number.isFinite)) {
-      refuse('holds values that are not finite', 'Its training went wrong; use an earlier adapter.', {
-        file,
-        tensor: name,
-      });
-    }
-    tensors.set(name, { shape: location.shape, values });
-  }
-  return { config: { ...config, targetModules: modules.map(({ name }) => name) }, tensors };
+  return { config: { ...config, targetModules: modules.map(({ name }) => name) }, file, locations };
 }
 
-async function weightsFile(dir: string): Promise<string> {
+/** Opens an adapter as `openAdapter` does and reads all of it; values that are not finite are refused too. */
+export async function readAdapter(dir: string, targets: LoraTargets): Promise<Adapter> {
+  const { config, file, locations } = await openAdapter(dir, targets);
+  const tensors = new Map<string, AdapterTensor>();
+  for (const [name, location] of locations) {
+    tensors.set(name, { shape: location.shape, values: await readFinite(file, name, location) });
+  }
+  return { config, tensors };
+}
+
+/** One tensor of an adapter; values that are not finite are refused. */
+export async function readFinite(
+  file: string,
+  tensor: string,
+  location: TensorLocation,
+): Promise<Float32Array<ArrayBuffer>> {
+  const values = await readAdapterTensor(location);
+  if (values.every(Number.isFinite)) return values;
+  return refuse('holds values that are not finite', 'Its training went wrong; use an earlier adapter.', {
+    file,
+    tensor,
+  });
+}
+
+export const readAdapterTensor = (location: TensorLocation) => inAdapterWords(() => readTensor(location));
+
+/** The file of the weights; throws an `adapter` error for a folder that holds no adapter, or one that is pickled. */
+export async function adapterFile(dir: string): Promise<string> {
   const status = await stat(dir).catch(() => undefined);
   if (!status?.isDirectory()) {
     refuse('expected a folder with an adapter, found no such folder', 'Check "adapter".', { file: dir });
@@ -136,7 +161,9 @@ async function weightsFile(dir: string): Promise<string> {
   return path.join(dir, weightsName);
 }
 
-const headerOf = (file: string) => inAdapterWords(async () => (await readSafetensorsHeader(file)).tensors);
+/** Where its tensors are, by their stored keys. */
+export const adapterHeader = (file: string) =>
+  inAdapterWords(async () => (await readSafetensorsHeader(file)).tensors);
 
 /** The reader of safetensors speaks of checkpoints; here the file is an adapter. */
 async function inAdapterWords<T>(read: () => Promise<T>): Promise<T> {
@@ -151,16 +178,14 @@ async function inAdapterWords<T>(read: () => Promise<T>): Promise<T> {
 /** Stored keys under the model's own names: prefix and `.default` off, old stems replaced. */
 function locate(
   stored: Map<string, TensorLocation>,
-  targets: LoraTargets,
+  canonicalName: LoraTargets['canonicalName'],
   file: string,
 ): Map<string, TensorLocation> {
   const found = new Map<string, TensorLocation>();
   for (const [key, location] of stored) {
     const plain = key.replace(/\.lora_([AB])\.default\.weight$/, '.lora_$1.weight');
     // A key without the prefix is none of PEFT's and is left over under its own name.
-    const name = plain.startsWith(keyPrefix)
-      ? targets.canonicalName(plain.slice(keyPrefix.length))
-      : `?${key}`;
+    const name = plain.startsWith(keyPrefix) ? canonicalName(plain.slice(keyPrefix.length)) : `?${key}`;
     if (found.has(name)) {
       refuse(`stands under two names (${name})`, 'Two saves were mixed; keep one.', { file, tensor: key });
     }

@@ -6,20 +6,30 @@ import { listFolder } from './atomic.ts';
 import { isObject, type Json, readJsonObject } from './json.ts';
 import { readSafetensorsHeader, type TensorLocation } from './safetensors.ts';
 
-const single = 'model.safetensors';
-const indexName = 'model.safetensors.index.json';
+export const singleFile = 'model.safetensors';
+export const indexFile = 'model.safetensors.index.json';
 const shardLimit = 10_000;
+
+/** File in the folder -> where each of its tensors is, by its stored name. */
+export type Shards = Map<string, Map<string, TensorLocation>>;
 
 /**
  * Where each tensor of the folder is, by its stored name. Links, as the hub's cache makes them, are resolved.
  * Throws `checkpoint` errors for a folder without safetensors and for an index that its shards contradict.
  */
 export async function openCheckpointFolder(dir: string): Promise<Map<string, TensorLocation>> {
+  return allTensors(await openShards(dir));
+}
+
+/** The same file by file, under the names that the files have in the folder. */
+export async function openShards(dir: string): Promise<Shards> {
   await checkModelFolder(dir);
   const names = await listFolder(dir);
   // The reference prefers the single file where both are present.
-  if (names.includes(single)) return (await readSafetensorsHeader(path.join(dir, single))).tensors;
-  if (names.includes(indexName)) return openShards(dir, path.join(dir, indexName));
+  if (names.includes(singleFile)) {
+    return new Map([[singleFile, (await readSafetensorsHeader(path.join(dir, singleFile))).tensors]]);
+  }
+  if (names.includes(indexFile)) return openIndexed(dir, path.join(dir, indexFile));
   return refuseFolder(dir, names);
 }
 
@@ -28,6 +38,10 @@ export async function holdsWeights(dir: string): Promise<boolean> {
   return (await listFolder(dir)).some((name) =>
     /\.(safetensors|bin|pth|pt|gguf)(\.index\.json)?$/.test(name),
   );
+}
+
+export function allTensors(shards: Shards): Map<string, TensorLocation> {
+  return new Map([...shards.values()].flatMap((tensors) => [...tensors]));
 }
 
 /** Throws a `checkpoint` error where `dir` is no folder, or the hub cache's folder around the one that is meant. */
@@ -73,24 +87,22 @@ function refuseFolder(dir: string, names: string[]): never {
   const shard = names.find((name) => /^model-\d+-of-\d+\.safetensors$/.test(name));
   if (shard)
     refuse(
-      `holds ${shard} but no ${indexName}`,
-      `Fetch ${indexName}; it says which shard holds which tensor.`,
+      `holds ${shard} but no ${indexFile}`,
+      `Fetch ${indexFile}; it says which shard holds which tensor.`,
     );
   return refuse(
-    `expected ${single} or ${indexName}, found ${names.length === 0 ? 'an empty folder' : 'neither'}`,
+    `expected ${singleFile} or ${indexFile}, found ${names.length === 0 ? 'an empty folder' : 'neither'}`,
     'Name the folder that holds the weights.',
   );
 }
 
-async function openShards(dir: string, index: string): Promise<Map<string, TensorLocation>> {
+async function openIndexed(dir: string, index: string): Promise<Shards> {
   const { weight_map: weightMap } = await readJsonObject(index, 'checkpoint');
-  const shards = shardsOf(index, weightMap);
-  const tensors = new Map<string, TensorLocation>();
-  for (const [shard, promised] of shards) {
-    const found = await openShard(dir, index, shard, promised);
-    for (const [name, location] of found) tensors.set(name, location);
+  const shards: Shards = new Map();
+  for (const [shard, promised] of shardsOf(index, weightMap)) {
+    shards.set(shard, await openShard(dir, index, shard, promised));
   }
-  return tensors;
+  return shards;
 }
 
 /** Shard file -> the tensors that the index promises there. */

@@ -8,6 +8,8 @@ export type OnnxType = keyof typeof onnxType;
 export type OnnxAttribute = number | string | readonly number[] | { float: number };
 
 export interface OnnxNode {
+  /** For people, and for optimizers that derive the names of new nodes from it; unique where given. */
+  name?: string;
   op: string;
   /** '' is ONNX's own; 'com.microsoft' holds ONNX Runtime's contributed ops. */
   domain: string;
@@ -66,12 +68,13 @@ function message(out: BinaryWriter, field: number, write: (inner: BinaryWriter) 
   out.join();
 }
 
-function writeNode(out: BinaryWriter, { op, domain, inputs, outputs, attributes }: OnnxNode): void {
-  for (const name of inputs) out.tag(1, WireType.LengthDelimited).string(name);
-  for (const name of outputs) out.tag(2, WireType.LengthDelimited).string(name);
+function writeNode(out: BinaryWriter, { name, op, domain, inputs, outputs, attributes }: OnnxNode): void {
+  for (const input of inputs) out.tag(1, WireType.LengthDelimited).string(input);
+  for (const output of outputs) out.tag(2, WireType.LengthDelimited).string(output);
+  if (name !== undefined) out.tag(3, WireType.LengthDelimited).string(name);
   out.tag(4, WireType.LengthDelimited).string(op);
-  for (const [name, value] of Object.entries(attributes))
-    message(out, 5, (field) => writeAttribute(field, name, value));
+  for (const [key, value] of Object.entries(attributes))
+    message(out, 5, (field) => writeAttribute(field, key, value));
   if (domain !== '') out.tag(7, WireType.LengthDelimited).string(domain);
 }
 

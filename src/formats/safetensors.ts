@@ -195,6 +195,20 @@ export async function readTensorBytes(
   );
 }
 
+/** Bytes of any file in pieces of some MB; throws `checkpoint` errors as the reading of tensors does. */
+export async function* readRange(
+  file: string,
+  offset: number,
+  length: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let begin = 0; begin < length; begin += pieceLength) {
+    const size = Math.min(pieceLength, length - begin);
+    yield await withFile(file, (handle) => readBytes(handle, file, offset + begin, size));
+  }
+}
+
+const pieceLength = 2 ** 22;
+
 async function withFile<T>(file: string, use: (handle: FileHandle, real: string) => Promise<T>): Promise<T> {
   let handle: FileHandle;
   let real: string;
@@ -242,8 +256,11 @@ export interface TensorToWrite {
   name: string;
   dtype: DType;
   shape: readonly number[];
-  /** A function is called when its tensor is due, so that not all of them are in memory at once. */
-  data: TensorData | (() => TensorData | Promise<TensorData>);
+  /**
+   * A function is called when its tensor is due, so that not all of them are in memory at once; it may give the tensor
+   * in blocks, from its first element to its last, so that not even the one is.
+   */
+  data: TensorData | (() => TensorData | Promise<TensorData> | AsyncIterable<TensorData>);
 }
 
 /** Writes a file that is either whole or not there; throws `checkpoint` errors. */
@@ -260,7 +277,7 @@ export async function writeSafetensors(
   try {
     await writeFileAtomically(file, async (handle) => {
       await writeBytes(handle, header);
-      for (const tensor of ordered) await writeBytes(handle, await tensorBytes(file, tensor));
+      for (const tensor of ordered) await writeTensor(handle, file, tensor);
     });
   } catch (cause) {
     if (cause instanceof LorikeetError) throw cause;
@@ -294,15 +311,24 @@ function byteLengthOf(tensor: TensorToWrite): number {
   return tensor.shape.reduce((product, size) => product * size, byteWidth[tensor.dtype]);
 }
 
-async function tensorBytes(file: string, tensor: TensorToWrite): Promise<Uint8Array> {
-  const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
-  const bytes = data instanceof Float32Array ? encode(file, tensor, data) : data;
+async function writeTensor(handle: FileHandle, file: string, tensor: TensorToWrite): Promise<void> {
+  let written = 0;
+  for await (const block of blocksOf(tensor)) {
+    const bytes = block instanceof Float32Array ? encode(file, tensor, block) : block;
+    await writeBytes(handle, bytes);
+    written += bytes.byteLength;
+  }
   const expected = byteLengthOf(tensor);
-  if (bytes.byteLength !== expected) {
-    const what = `${tensor.dtype} [${tensor.shape.join(', ')}] expected ${expected} bytes, got ${bytes.byteLength}`;
+  if (written !== expected) {
+    const what = `${tensor.dtype} [${tensor.shape.join(', ')}] expected ${expected} bytes, got ${written}`;
     refuse(file, what, 'Shape and data disagree.', tensor.name);
   }
-  return bytes;
+}
+
+async function* blocksOf({ data }: TensorToWrite): AsyncGenerator<TensorData> {
+  const given = typeof data === 'function' ? await data() : data;
+  if (Symbol.asyncIterator in given) yield* given;
+  else yield given;
 }
 
 function encode(file: string, { name, dtype }: TensorToWrite, values: Float32Array): Uint8Array {

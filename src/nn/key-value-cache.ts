@@ -10,7 +10,13 @@ import type { AttentionShape } from './attention.ts';
 export const cacheWidth = (layers: number, { kvHeads, headDim }: Omit<AttentionShape, 'heads'>): number =>
   layers * 2 * kvHeads * headDim;
 
-export class KeyValueCache {
+/** Where attention finds the keys and values of earlier tokens, layer after layer. */
+export interface KeyValueSource {
+  /** The next layer's keys and values [T, K D]: what comes back is [S, K D], earlier tokens first. */
+  extend(fresh: { k: Value; v: Value }): { k: Value; v: Value };
+}
+
+export class KeyValueCache implements KeyValueSource {
   readonly #graph: GraphBuilder;
   readonly #past: Value;
   readonly #seen: Dim;
@@ -24,7 +30,6 @@ export class KeyValueCache {
     this.#seen = seen;
   }
 
-  /** The next layer's keys and values [T, K D]: what comes back is [S, K D], earlier tokens first. */
   extend({ k, v }: { k: Value; v: Value }): { k: Value; v: Value } {
     return { k: this.#append(k), v: this.#append(v) };
   }

@@ -1,5 +1,5 @@
 import { jsonData } from '../page/html.ts';
-import { renderReport, reportSections } from '../report/page/stub-render.ts';
+import { renderReport, reportSections } from '../report/page/report-page.ts';
 import { readRun } from '../report/read-run.ts';
 import { beatEvery } from './events.ts';
 import { checkInside } from './inside.ts';

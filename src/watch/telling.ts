@@ -37,7 +37,7 @@ export interface Telling {
 const share = 0.1;
 const pause = 1000;
 /** Steps alone change little of what the sections say. */
-const pauseForSteps = 30_000;
+const pauseForSteps = 5_000;
 
 export function followTelling(folder: string, tell: () => Told, now = () => performance.now()): Telling {
   let told: Told | undefined;

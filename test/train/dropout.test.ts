@@ -85,7 +85,7 @@ it('leaves the same adapter and metrics, byte for byte, after two runs from one 
   for (const made of [first, second]) rmSync(made.place, { recursive: true });
 });
 
-const timings = ['tokensPerSecond', 'secondsLeft', 'seconds'];
+const timings = ['tokensPerSecond', 'secondsLeft', 'seconds', 'memory', 'peakMemory'];
 
 async function leavings() {
   const place = tinyRun({ train: { recompute: true, threads: 2 } });

@@ -85,14 +85,14 @@ export function cachedGraph(model: ModelDefinition): Graph {
   return graph.finish();
 }
 
-/** One image through a frozen tower: [M, D]. */
-export function visionGraph(model: ModelDefinition): Graph {
+/** One image through a frozen tower: [M, D]. `several` images need the mask that keeps them apart. */
+export function visionGraph(model: ModelDefinition, { several = false } = {}): Graph {
   const net = network({ ...model, recompute: false }, false);
-  net.graph.output(imageEmbeddings, vision(net, model.config, false));
+  net.graph.output(imageEmbeddings, vision(net, model.config, several));
   return net.graph.finish();
 }
 
-function network(model: ModelDefinition, training: boolean): Network {
+export function network(model: ModelDefinition, training: boolean): Network {
   const { parameters, lora } = model;
   return { graph: new GraphBuilder(), parameters, lora, training, recompute: training && model.recompute };
 }

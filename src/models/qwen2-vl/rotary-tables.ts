@@ -10,7 +10,7 @@ export interface RotaryTables {
 }
 
 /** 1 / theta^(2 j / width), j = 0 .. width / 2 - 1, in f32. */
-function inverseFrequencies(width: number, theta: number): Float32Array {
+export function inverseFrequencies(width: number, theta: number): Float32Array {
   return Float32Array.from({ length: width / 2 }, (_, j) =>
     Math.fround(1 / Math.fround(theta ** Math.fround((2 * j) / width))),
   );

@@ -1,7 +1,7 @@
 /** The text decoder as graph: embedded tokens in, the last layer's hidden states out. */
 import type { Value } from '../../graph/ir.ts';
 import { attention } from '../../nn/attention.ts';
-import type { KeyValueCache } from '../../nn/key-value-cache.ts';
+import type { KeyValueSource } from '../../nn/key-value-cache.ts';
 import { linear } from '../../nn/linear.ts';
 import { layer, type Network, parameter } from '../../nn/network.ts';
 import type { Qwen2VLConfig } from './config.ts';
@@ -15,7 +15,7 @@ export interface TextInputs {
   /** [T, S] additive: each token sees its own sample up to itself. S is T without a cache. */
   mask: Value;
   /** Keys and values of tokens that earlier runs have read; those of this run are added to it. */
-  cache?: KeyValueCache;
+  cache?: KeyValueSource;
 }
 
 /** Rows of [M, D] that stand in for the embeddings of image tokens. */

@@ -13,7 +13,8 @@ export interface ParameterShape {
   kind: 'linear' | 'bias' | 'norm' | 'embedding' | 'conv';
 }
 
-const embedding = 'model.language_model.embed_tokens.weight';
+/** The table of the words' vectors. */
+export const embedding = 'model.language_model.embed_tokens.weight';
 const head = 'lm_head.weight';
 
 /** Every nn.Linear that LoRA may stand beside, in the order of the model. The head is none of them, as in PEFT. */

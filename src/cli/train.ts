@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { trainCommand } from './train-command.ts';
+
+/** The words of `lorikeet train`. */
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .summary('Train an adapter from a config file.')
+    .description(
+      'Trains an adapter from a config file and writes it, with the story of its training, to the output folder ' +
+        'that the file names. Ctrl-C stops after the current step and keeps what was learned.',
+    )
+    .usage('FILE [--set key=value ...] [--overwrite]')
+    .argument('[file]', 'the config: YAML, or TypeScript through defineConfig')
+    .option('--set <key=value...>', 'change words of the config: --set train.epochs=1 lora.rank=8')
+    .option('--overwrite', 'replace the run that stands in the output folder')
+    .helpOption('-h, --help', 'Show this help.')
+    .addHelpText(
+      'after',
+      `
+The smallest config:
+
+  model: ./models/Qwen2-VL-2B-Instruct   # a folder in Hugging Face layout
+  data: { train: train.jsonl }           # rows with image, question, answer
+  output: runs/first                     # paths are relative to the config file
+
+Examples:
+
+  lorikeet train vqa.yaml
+  lorikeet train vqa.yaml --set train.learningRate=1e-4 output=runs/second
+`,
+    )
+    .action(async (file: string | undefined, options) => {
+      process.exitCode = await trainCommand(file, options);
+    });
+}
