@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { evaluateCommand } from './evaluate-command.ts';
 
-/** `lorikeet evaluate`: its words and its help. */
+/** The words of `lorikeet evaluate`. */
 export function addEvaluate(program: Command): void {
   program
     .command('evaluate')
