@@ -32,6 +32,7 @@ export {
 export type { EvaluateOptions, EvaluationSplit } from './evaluate/plan.ts';
 export type { Prediction, ScoredAnswer } from './evaluate/prediction.ts';
 export type {
+  AnswerCalibration,
   ChangedRow,
   Comparison,
   Difference,

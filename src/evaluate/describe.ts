@@ -110,7 +110,7 @@ function nats({ value, low, high }: Estimate): string {
 
 function certaintyText({ calibration, overall }: Scorecard): string {
   const { bins, error, answers } = calibration;
-  const confidence = bins.reduce((sum, bin) => sum + bin.confidence * bin.tokens, 0) / answers;
+  const confidence = bins.reduce((sum, bin) => sum + bin.confidence * bin.answers, 0) / answers;
   return (
     `gives its answers ${percent(confidence)} on average and has ${percent(overall.exactMatch.value)} of them right; ` +
     `calibration error ${percent(error)}`

@@ -83,7 +83,10 @@ export async function* evaluate(
     maxNewTokens: plan.maxNewTokens,
     lost,
     seed: plan.seed,
-    answersComputed: totalAnswers(plan),
+    answersComputed: predictions.reduce(
+      (sum, row) => sum + 1 + Number(!!row.shuffled) + Number(!!row.against),
+      0,
+    ),
     seconds: (performance.now() - begun) / 1000,
     versions: versions(),
   };

@@ -2,8 +2,16 @@
 import { calibrationOfTokens } from '../train/calibration.ts';
 import { difference, estimate, type Judged, lossesOf, meanOf, scoresOf } from './estimates.ts';
 import type { Prediction } from './prediction.ts';
-import type { Comparison, FloorTest, ImageTest, Scorecard, ScoredModel, TypeScores } from './scorecard.ts';
-import { comparisonVerdict, floorVerdict, imageVerdict } from './verdicts.ts';
+import type {
+  AnswerCalibration,
+  Comparison,
+  FloorTest,
+  ImageTest,
+  Scorecard,
+  ScoredModel,
+  TypeScores,
+} from './scorecard.ts';
+import { comparisonVerdict, floorVerdict, imageVerdict, isAbove } from './verdicts.ts';
 
 export type Figures = Pick<
   Scorecard,
@@ -40,10 +48,15 @@ function scoresByType(
   return scores.sort((a, b) => b.answers - a.answers);
 }
 
-function calibrationOf(rows: readonly Judged[]): Scorecard['calibration'] {
-  const answers = rows.map(({ prediction: { probability, exact } }) => ({ top: probability, hit: exact }));
-  const { tokens, ...calibration } = calibrationOfTokens(answers)!;
-  return { ...calibration, answers: tokens };
+/** As of label tokens, of whole answers. */
+function calibrationOf(rows: readonly Judged[]): AnswerCalibration {
+  const given = rows.map(({ prediction: { probability, exact } }) => ({ top: probability, hit: exact }));
+  const { bins, error } = calibrationOfTokens(given)!;
+  return {
+    bins: bins.map(({ tokens, ...bin }) => ({ ...bin, answers: tokens })),
+    error,
+    answers: rows.length,
+  };
 }
 
 function floorOf(rows: readonly Judged[], seed: number): FloorTest {
@@ -63,15 +76,16 @@ function imageTestOf(all: readonly Judged[], seed: number): ImageTest | undefine
   if (rows.length === 0) return undefined;
   const drop = difference(rows, seed, ({ exact, shuffled }) => Number(exact) - Number(shuffled!.exact))!;
   const rightElsewhere = estimate(rows, seed, ({ shuffled }) => shuffled!.rightElsewhere);
-  const usesImage = drop.low !== null && drop.low > 0;
+  const dropF1 = difference(rows, seed, ({ f1, shuffled }) => f1 - shuffled!.f1)!;
   return {
     answers: rows.length,
     own: meanOf(rows, seed, ({ exact }) => exact),
     shuffled: meanOf(rows, seed, ({ shuffled }) => shuffled!.exact),
     drop,
+    dropF1,
     ...(rightElsewhere && { rightElsewhere }),
-    usesImage,
-    verdict: imageVerdict(drop),
+    usesImage: isAbove(drop) || isAbove(dropF1),
+    verdict: imageVerdict(drop, dropF1),
   };
 }
 

@@ -1,6 +1,6 @@
 /** What is told of an evaluation: one JSON document, and what the terminal shows. Data only. */
 import type { Estimate } from '../metrics/bootstrap.ts';
-import type { Calibration } from '../train/calibration.ts';
+import type { CalibrationBin } from '../train/calibration.ts';
 import type { LostRow } from './questions.ts';
 
 export interface Scorecard {
@@ -23,7 +23,7 @@ export interface Scorecard {
   types: TypeScores[];
   answerTypes: TypeScores[];
   /** The probability of a given answer against its being right. */
-  calibration: Omit<Calibration, 'tokens'> & { answers: number };
+  calibration: AnswerCalibration;
   floor: FloorTest;
   /** Nothing where no row has a picture that could be exchanged. */
   imageTest?: ImageTest;
@@ -78,6 +78,14 @@ export interface TypeScores extends Scores {
   type: string;
 }
 
+export interface AnswerCalibration {
+  /** The ten bins in their order, empty ones too. */
+  bins: (Omit<CalibrationBin, 'tokens'> & { answers: number })[];
+  /** Expected calibration error, bins weighed by their answers. */
+  error: number;
+  answers: number;
+}
+
 /** A difference of two scores on the same rows. */
 export interface Difference extends Estimate {
   /** Two-sided, of the sign-flip test over the same clusters. */
@@ -99,8 +107,11 @@ export interface ImageTest {
   own: Estimate;
   shuffled: Estimate;
   drop: Difference;
+  /** The same of token F1, which moves where no answer is right to the letter. */
+  dropF1: Difference;
   /** What right answers for the wrong pictures score, over the rows whose question is asked of other pictures too. */
   rightElsewhere?: Estimate;
+  /** One of the two drops, its whole interval above 0. */
   usesImage: boolean;
   verdict: string;
 }

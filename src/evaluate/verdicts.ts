@@ -15,10 +15,17 @@ export function floorVerdict(gain: Difference): string {
   return 'Not told apart from the floor: so far this is no better than never looking at the picture.';
 }
 
-export function imageVerdict(drop: Difference): string {
+export function isAbove(difference: Difference): boolean {
+  return side(difference) > 0;
+}
+
+/** Of exact match, and of token F1 where no answer need be right to the letter. */
+export function imageVerdict(drop: Difference, dropF1: Difference): string {
   if (drop.low === null) return 'One picture alone cannot say whether the image is used.';
-  if (side(drop) > 0)
+  if (isAbove(drop))
     return `The score drops by ${points(drop.value)} on wrong pictures: the answers use the image.`;
+  if (isAbove(dropF1))
+    return `Exact match does not drop on wrong pictures, token F1 does by ${points(dropF1.value)}: the answers use the image.`;
   if (side(drop) < 0)
     return `The score RISES by ${points(-drop.value)} on wrong pictures: what the model takes from the image misleads it.`;
   return 'The score does not drop on wrong pictures: these answers did not use the image.';

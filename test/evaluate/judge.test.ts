@@ -85,7 +85,7 @@ describe('figures of an evaluation', () => {
     expect(calibration.answers).toBe(3);
     // |1 - 1.9| / 3 + |0 - 0.05| / 3
     expect(calibration.error).toBeCloseTo((0.9 + 0.05) / 3, 12);
-    expect(calibration.bins[9]).toMatchObject({ tokens: 2, accuracy: 0.5, confidence: 0.95 });
+    expect(calibration.bins[9]).toMatchObject({ answers: 2, accuracy: 0.5, confidence: 0.95 });
   });
 
   it('tell the floor and where its guesses come from', () => {
@@ -125,6 +125,22 @@ describe('figures of an evaluation', () => {
     expect(imageTest!.verdict).toBe(
       'The score drops by 66.7 points on wrong pictures: the answers use the image.',
     );
+  });
+
+  it('look at token F1 where no answer is right to the letter', () => {
+    const rows = Array.from({ length: 30 }, (_, i) =>
+      judged(i, `p${i}`, false, {
+        f1: 0.6,
+        shuffled: { ...answer(false, { f1: i % 2 ? 0.1 : 0.3 }), images: ['b.png'], rightElsewhere: null },
+      }),
+    );
+    const { imageTest } = judge(rows, 1);
+    expect(imageTest).toMatchObject({
+      usesImage: true,
+      drop: { value: 0 },
+      dropF1: { value: expect.closeTo(0.4, 12) },
+    });
+    expect(imageTest!.verdict).toContain('token F1 does by 40.0 points: the answers use the image');
   });
 
   it('say that the image was not used where it does not', () => {
