@@ -36,6 +36,8 @@ const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', arg
 try {
   const page = await browser.newPage({ viewport: { width: 1000, height: 800 }, deviceScaleFactor: scale });
   await page.goto(pathToFileURL(join(run, 'report.html')).href);
+  // The long list of settings, whose paths are those of one machine, and what is between it and the curves.
+  await page.addStyleTag({ content: '#summary dl:not(.tiles), #contents, #findings { display: none }' });
   const losses = await page.locator('figure').first().boundingBox();
   await shoot(page, 'report.png', { height: losses!.y + losses!.height + 24 });
   await page.goto(pathToFileURL(inspected).href);

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { adapterCommand } from './adapter-command.ts';
 
 /** The words of `lorikeet adapter`. */
 export function addAdapter(program: Command): void {
@@ -18,6 +17,7 @@ export function addAdapter(program: Command): void {
     .option('--json', 'one JSON document instead of text')
     .helpOption('-h, --help', 'Show this help.')
     .action(async (dir: string, dir2: string | undefined, options) => {
+      const { adapterCommand } = await import('./adapter-command.ts');
       process.exitCode = await adapterCommand(dir2 === undefined ? [dir] : [dir, dir2], options);
     });
 }

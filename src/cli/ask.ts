@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { askCommand } from './ask-command.ts';
 
 /** The words of `lorikeet ask`. */
 export function addAsk(program: Command): void {
@@ -44,6 +43,7 @@ Examples:
 `,
     )
     .action(async (question: string | undefined, options) => {
+      const { askCommand } = await import('./ask-command.ts');
       process.exitCode = await askCommand(question, options);
     });
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { checkCommand } from './check-command.ts';
 
 /** The words of `lorikeet check`. */
 export function addCheck(program: Command): void {
@@ -17,6 +16,7 @@ export function addCheck(program: Command): void {
     .option('--json', 'print one JSON document and nothing else')
     .helpOption('-h, --help', 'Show this help.')
     .action(async (file: string | undefined, options) => {
+      const { checkCommand } = await import('./check-command.ts');
       process.exitCode = await checkCommand(file, options);
     });
 }

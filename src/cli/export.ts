@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { exportCommand } from './export-command.ts';
 
 /** The words of `lorikeet export`. */
 export function addExport(program: Command): void {
@@ -21,6 +20,7 @@ export function addExport(program: Command): void {
     .option('--overwrite', 'replace the model that stands in the output folder')
     .helpOption('-h, --help', 'Show this help.')
     .action(async (options) => {
+      const { exportCommand } = await import('./export-command.ts');
       process.exitCode = await exportCommand(options);
     });
 }

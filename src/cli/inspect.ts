@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { inspectCommand } from './inspect-command.ts';
 
 /** The words of `lorikeet inspect`. */
 export function addInspect(program: Command): void {
@@ -40,6 +39,7 @@ Examples:
 `,
     )
     .action(async (file: string | undefined, options) => {
+      const { inspectCommand } = await import('./inspect-command.ts');
       process.exitCode = await inspectCommand(file, options);
     });
 }

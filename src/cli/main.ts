@@ -23,7 +23,7 @@ const program = new Command('lorikeet')
   .showSuggestionAfterError()
   .showHelpAfterError('(lorikeet --help tells more)');
 
-// In the order in which people need them.
+// In the order in which people need them. Each loads what it runs when it is called: help and version come at once.
 addCheck(program);
 addInspect(program);
 addTrain(program);

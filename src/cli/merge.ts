@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { mergeCommand } from './merge-command.ts';
 
 /** The words of `lorikeet merge`. */
 export function addMerge(program: Command): void {
@@ -23,6 +22,7 @@ export function addMerge(program: Command): void {
     .option('--overwrite', 'replace the model that stands in the output folder')
     .helpOption('-h, --help', 'Show this help.')
     .action(async (options) => {
+      const { mergeCommand } = await import('./merge-command.ts');
       process.exitCode = await mergeCommand(options);
     });
 }

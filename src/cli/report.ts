@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { reportCommand } from './report-command.ts';
 
 /** The words of `lorikeet report`. */
 export function addReport(program: Command): void {
@@ -30,6 +29,7 @@ Examples:
 `,
     )
     .action(async (run: string | undefined, options) => {
+      const { reportCommand } = await import('./report-command.ts');
       process.exitCode = await reportCommand(run, options);
     });
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { trainCommand } from './train-command.ts';
 
 /** The words of `lorikeet train`. */
 export function addTrain(program: Command): void {
@@ -31,6 +30,7 @@ Examples:
 `,
     )
     .action(async (file: string | undefined, options) => {
+      const { trainCommand } = await import('./train-command.ts');
       process.exitCode = await trainCommand(file, options);
     });
 }

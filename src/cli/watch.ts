@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { watchCommand } from './watch-command.ts';
 
 /** The words of `lorikeet watch`. */
 export function addWatch(program: Command): void {
@@ -15,6 +14,7 @@ export function addWatch(program: Command): void {
     .option('--port <n>', 'the port; 4747 without it, 0 takes any that is free')
     .helpOption('-h, --help', 'Show this help.')
     .action(async (run: string | undefined, options) => {
+      const { watchCommand } = await import('./watch-command.ts');
       process.exitCode = await watchCommand(run, options);
     });
 }
