@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { evaluateCommand } from './evaluate-command.ts';
 
 /** The words of `lorikeet evaluate`. */
 export function addEvaluate(program: Command): void {
@@ -41,6 +40,7 @@ Examples:
 `,
     )
     .action(async (file: string | undefined, options) => {
+      const { evaluateCommand } = await import('./evaluate-command.ts');
       process.exitCode = await evaluateCommand(file, options);
     });
 }
