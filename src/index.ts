@@ -21,6 +21,29 @@ export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
+export { describeEvaluation } from './evaluate/describe.ts';
+export {
+  type AnsweringEvent,
+  type EvaluatedEvent,
+  type EvaluationEvent,
+  evaluate,
+  type LostEvent,
+} from './evaluate/evaluate.ts';
+export type { EvaluateOptions, EvaluationSplit } from './evaluate/plan.ts';
+export type { Prediction, ScoredAnswer } from './evaluate/prediction.ts';
+export type {
+  AnswerCalibration,
+  ChangedRow,
+  Comparison,
+  Difference,
+  FloorTest,
+  ImageTest,
+  Losses,
+  Scorecard,
+  ScoredModel,
+  Scores as AnswerScores,
+  TypeScores,
+} from './evaluate/scorecard.ts';
 export type { AnswerStream } from './generate/answer-stream.ts';
 export type { ModelFacts, Pictures } from './generate/calls.ts';
 export type { Finish } from './generate/decode.ts';
@@ -65,6 +88,7 @@ export type {
   TopToken,
 } from './inspect/row.ts';
 export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy, type Logits } from './loss.ts';
+export type { Estimate, Interval } from './metrics/bootstrap.ts';
 export { type Finding, findingsOf } from './report/findings.ts';
 export { type Methods, methodsOf } from './report/methods.ts';
 export { readRun } from './report/read-run.ts';
@@ -83,7 +107,6 @@ export type {
   EvaluateEvent,
   Evaluation,
   FinishEvent,
-  Interval,
   NoticeEvent,
   Scores,
   ScoringEvent,

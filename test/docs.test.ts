@@ -153,6 +153,7 @@ describe('links', () => {
     'docs/check.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/evaluate.md',
     'docs/export.md',
     'docs/merge.md',
     'docs/report.md',

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { LorikeetError } from '../errors.ts';
 import { loadModel, type Model } from '../generate/model.ts';
 import { type AnswerOptions, checkAnswerOptions, exampleOf } from '../generate/request.ts';
-import { adapterFolder } from '../inspect/adapter-folder.ts';
+import { adapterFolder } from '../train/adapter-folder.ts';
 import { count, number, shortPath } from '../words.ts';
 import { showAnswer } from './answer.ts';
 import { converse } from './conversation.ts';

@@ -13,12 +13,14 @@ export const fieldsSchema = z.strictObject({
   question: text.optional(),
   answer: text.optional(),
   type: text.optional(),
+  answerType: text.optional(),
   group: text.optional(),
 });
 
 export const dataSchema = z.strictObject({
   train: path.describe('rows to train on: .jsonl or .json'),
   validation: path.optional().describe('rows to evaluate on, during and after training'),
+  test: path.optional().describe('rows that are kept for the last word: lorikeet evaluate scores them'),
   images: path
     .optional()
     .describe('folder that image paths are relative to; without it, the data file stands beside them'),
@@ -123,6 +125,7 @@ export const pathWords = [
   'adapter',
   'data.train',
   'data.validation',
+  'data.test',
   'data.images',
   'output',
 ] as const;

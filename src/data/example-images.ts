@@ -20,3 +20,8 @@ export function eachImage<T>(example: Example, read: (image: ImageReference) => 
     }),
   );
 }
+
+/** The same for the same pictures in the same order. */
+export function picturesKey(images: readonly ImageReference[]): string {
+  return images.map((image) => ('path' in image ? image.path : image.dataUrl)).join('\n');
+}

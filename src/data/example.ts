@@ -18,6 +18,8 @@ export interface Example {
   turns: Turn[];
   /** Question type, where the data has one. */
   type?: string;
+  /** What kind of answer is asked for (open, closed), where the data has a column for it. */
+  answerType?: string;
   /** What must not stand on both sides of a split: patient, video. */
   group?: string;
 }

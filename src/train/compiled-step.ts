@@ -21,7 +21,7 @@ import {
 } from '../models/qwen2-vl/forward.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
 import type { SessionOptions, TensorData } from '../runtime/session.ts';
-import { embeddingFeed, embedImage } from './embed-images.ts';
+import { embeddingFeed, embedImage, type ImageInput } from './embed-images.ts';
 import { likeliest } from './likeliest.ts';
 import type {
   CompiledStep,
@@ -59,6 +59,8 @@ class SessionStep implements CompiledModelStep {
   readonly trainables: Trainable[];
   readonly #model: ModelDefinition;
   readonly #inlineVision: boolean;
+  /** What a frozen tower made of pictures that are still at hand: many rows ask about one. */
+  readonly #embedded = new WeakMap<Float32Array, Promise<Float32Array>>();
   readonly #graphs: Record<'training' | 'scoring' | 'inspection' | 'vision', LazySession>;
 
   constructor(model: ModelDefinition, trainables: Trainable[], options: SessionOptions) {
@@ -126,6 +128,13 @@ class SessionStep implements CompiledModelStep {
     for (const session of Object.values(this.#graphs)) await session.close();
   }
 
+  #embed(image: ImageInput): Promise<Float32Array> {
+    const known = this.#embedded.get(image.patches);
+    const embedding = known ?? embedImage(this.#graphs.vision, image, this.#model.config);
+    this.#embedded.set(image.patches, embedding);
+    return embedding;
+  }
+
   async #feeds(samples: Sample[]): Promise<Feeds> {
     const { config } = this.#model;
     const encoded = samples.map((sample) => sample.encoded);
@@ -139,7 +148,7 @@ class SessionStep implements CompiledModelStep {
         ...visionFeeds(images.length > 0 ? images : [blankImage(config)], config, { mask: true }),
       };
     const embeddings: Float32Array[] = [];
-    for (const image of images) embeddings.push(await embedImage(this.#graphs.vision, image, config));
+    for (const image of images) embeddings.push(await this.#embed(image));
     return { ...feeds, ...embeddingFeed(embeddings, config) };
   }
 }

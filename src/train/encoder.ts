@@ -39,9 +39,9 @@ export interface Encoder {
   encodeWith(example: Example, grids: readonly Grid[]): Encoded;
   /** A picture's pixels as `load` sees them. */
   decode(image: ImageReference): Promise<DecodedImage>;
-  /** Tokens and pixels. */
-  load(example: Example): Promise<Sample>;
-  /** The same of a conversation that waits for its answer; `picture` is for those who have read some already. */
+  /** Tokens and pixels; `picture` is for those who have read some already. */
+  load(example: Example, picture?: Encoder['picture']): Promise<Sample>;
+  /** The same of a conversation that waits for its answer. */
   loadPrompt(example: Example, picture?: Encoder['picture']): Promise<Sample>;
   /** Decodes a picture and cuts it into patches. */
   picture(image: ImageReference): Promise<ImagePatches>;
@@ -87,7 +87,7 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
     encodeWith,
     decode,
     picture,
-    load: (example) => load(example, encodeWith),
+    load: (example, read) => load(example, encodeWith, read),
     loadPrompt: (example, read) =>
       load(
         example,

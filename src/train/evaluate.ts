@@ -6,8 +6,8 @@ import type { SampleSource } from './source.ts';
 import type { CompiledStep } from './step.ts';
 
 /** Rows to score, in this order. */
-export interface ScoringPart {
-  split: Split;
+export interface ScoringPart<S extends string = Split> {
+  split: S;
   source: SampleSource;
   /** Of the source's rows. */
   indices: number[];
@@ -25,12 +25,12 @@ const silent = 2000;
 const interval = 500;
 
 /** Puts rows through the model without dropout; gives nothing where it was stopped on the way. */
-export async function* scoreRows(
+export async function* scoreRows<S extends string = Split>(
   model: Pick<CompiledStep, 'evaluate'>,
-  parts: readonly ScoringPart[],
+  parts: readonly ScoringPart<S>[],
   { packTokens, step, stopped }: ScoringOptions,
-): AsyncGenerator<ScoringEvent, ScoredRow[] | undefined> {
-  const scored: ScoredRow[] = [];
+): AsyncGenerator<ScoringEvent, ScoredRow<S>[] | undefined> {
+  const scored: ScoredRow<S>[] = [];
   const totalRows = parts.reduce((sum, { indices }) => sum + indices.length, 0);
   const begun = performance.now();
   let speakAt = begun + silent;

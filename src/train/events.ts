@@ -1,5 +1,6 @@
 import type { DataCheck } from '../check/data-check.ts';
 import type { LoraConfig } from '../config/schema.ts';
+import type { Interval } from '../metrics/bootstrap.ts';
 
 /**
  * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate` and
@@ -152,13 +153,6 @@ export interface ScoringEvent {
   totalRows: number;
   /** Timing. */
   secondsLeft: number;
-}
-
-/** An estimate with the interval that 95 of 100 resamples fall into. */
-export interface Interval {
-  value: number;
-  low: number;
-  high: number;
 }
 
 /** Rows scored without dropout. Every mean weighs label tokens, never rows or batches. */

@@ -20,6 +20,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
+import { removeEvaluations } from './evaluation-files.ts';
 import type { FinishEvent, StartEvent, TrainEvent } from './events.ts';
 import { removeReport } from './report-files.ts';
 import type { RowScore } from './row-scores.ts';
@@ -210,7 +211,7 @@ function appendLine(file: number, line: object, durable: boolean): void {
 }
 
 /** Runs `work`; what the system refuses becomes a `run` error that names `file`. */
-async function written<T>(file: string, work: () => T | Promise<T>): Promise<T> {
+export async function written<T>(file: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
@@ -251,6 +252,7 @@ function removeRun(path: string): void {
   }
   removeScores(join(path, runFiles.scores));
   removeReport(path);
+  removeEvaluations(path);
   rmSync(join(path, runFiles.metrics), { force: true });
   rmSync(join(path, runFiles.tensorboard), { force: true });
   // Last, so that a folder which is only half cleared still says that it is a run's.

@@ -5,8 +5,8 @@ import type { Scores, Split } from './events.ts';
 import type { SampleLoss } from './step.ts';
 
 /** What scoring saw of one row: its N label tokens in the order of the text. */
-export interface ScoredRow extends SampleLoss {
-  split: Split;
+export interface ScoredRow<S extends string = Split> extends SampleLoss {
+  split: S;
   row: number;
   images: readonly ImageReference[];
   /** [N] where they stand in the text. */
@@ -24,7 +24,7 @@ export function labelPositions(encoded: Encoded): number[] {
   return positions;
 }
 
-export function scoredRow(split: Split, encoded: Encoded, result: SampleLoss): ScoredRow {
+export function scoredRow<S extends string>(split: S, encoded: Encoded, result: SampleLoss): ScoredRow<S> {
   const positions = labelPositions(encoded);
   const { losses, hits } = result;
   if (positions.length !== losses.length || positions.length !== hits.length) {

@@ -7,6 +7,7 @@ export interface Fields {
   question: string;
   answer: string;
   type: string;
+  answerType: string;
   group: string;
 }
 
@@ -22,6 +23,7 @@ const commonNames: { [K in keyof Fields]: string[] } = {
   question: ['question', 'instruction', 'query', 'prompt'],
   answer: ['answer', 'response', 'output'],
   type: ['questiontype', 'questionclass', 'type', 'category', 'stage'],
+  answerType: ['answertype'],
   group: ['group', 'groupid', 'patientid', 'patient', 'subjectid', 'subject', 'videoid', 'video', 'studyid', 'caseid'],
 }; // biome-ignore format: one line a field reads as a table
 

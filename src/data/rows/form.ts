@@ -78,15 +78,20 @@ function isTable(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every(isRecord);
 }
 
-/** Of a conversation's row only the images, the type and the group stand outside its turns. */
+/** Of a conversation's row only the images, its types and the group stand outside its turns. */
 function conversationFields({ fields, guessed }: ChosenFields, rows: JsonObject[]): ChosenFields {
-  const { type, group } = fields;
+  const { type, answerType, group } = fields;
   const listed = ['images', 'image'].find((name) => rows.some((row) => own(row, name) !== undefined));
   const image = guessed.includes('image') ? listed : fields.image;
   return {
-    fields: { ...(image && { image }), ...(type && { type }), ...(group && { group }) },
+    fields: {
+      ...(image && { image }),
+      ...(type && { type }),
+      ...(answerType && { answerType }),
+      ...(group && { group }),
+    },
     guessed: guessed.filter(
-      (key) => (key === 'image' && image !== undefined) || key === 'type' || key === 'group',
+      (key) => key !== 'question' && key !== 'answer' && (key !== 'image' || image !== undefined),
     ),
   };
 }

@@ -30,8 +30,15 @@ export function parseRow(value: unknown, row: number, context: RowContext): Exam
   const turns = withSystem(value, turnsOf(value, context), context.system);
   checkConversation(turns);
   const type = label(value, fields.type);
+  const answerType = label(value, fields.answerType);
   const group = label(value, fields.group);
-  return { row, turns, ...(type !== undefined && { type }), ...(group !== undefined && { group }) };
+  return {
+    row,
+    turns,
+    ...(type !== undefined && { type }),
+    ...(answerType !== undefined && { answerType }),
+    ...(group !== undefined && { group }),
+  };
 }
 
 function turnsOf(row: JsonObject, { detected, folder }: RowContext): Turn[] {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { configName } from '../checkpoint/peft-config.ts';
 import { listFolder } from '../formats/atomic.ts';
-import { runFiles } from '../train/run-folder.ts';
+import { runFiles } from './run-folder.ts';
 
 /** The adapter's own folder, where a run's folder is named instead: its last adapter. */
 export async function adapterFolder(given: string): Promise<string> {

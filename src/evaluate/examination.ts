@@ -1,0 +1,188 @@
+/** All rows past one model: picture by picture, so that each is read once for everything that is asked about it. */
+import { setImmediate } from 'node:timers/promises';
+import type { Dataset } from '../data/dataset.ts';
+import type { ImageReference, Turn } from '../data/example.ts';
+import { isBadRow, withPlace } from '../data/place.ts';
+import type { ImagePatches } from '../data/processor.ts';
+import type { Answer } from '../generate/engine.ts';
+import type { Encoder } from '../train/encoder.ts';
+import type { Sample } from '../train/step.ts';
+import type { Examinee } from './examinee.ts';
+import { type AnswerLoss, type ScoredAnswer, scoreAnswer } from './prediction.ts';
+import {
+  type AskedRow,
+  answersIn,
+  type LostRow,
+  type PictureSet,
+  type Question,
+  withPictures,
+} from './questions.ts';
+import { turnLosses } from './turn-losses.ts';
+
+/** What one model made of one question. */
+export interface Examined {
+  answer: ScoredAnswer;
+  /** Nothing where `data.maxLength` cut the row. */
+  loss?: AnswerLoss;
+  /** The same question about other pictures. */
+  shuffled?: { answer: ScoredAnswer; images: readonly ImageReference[] };
+}
+
+export interface Examination {
+  /** By row, in the order of its questions. Rows that were lost on the way have none. */
+  rows: Map<number, Examined[]>;
+  lost: LostRow[];
+}
+
+export interface ExaminationInput {
+  examinee: Examinee;
+  dataset: Pick<Dataset, 'place'>;
+  encoder: Pick<Encoder, 'load' | 'picture'>;
+  sets: readonly PictureSet[];
+  /** Whose questions are also asked about which pictures: `exchangePictures`. Empty for no image test. */
+  guests: ReadonlyMap<PictureSet, PictureSet>;
+  isStrict: boolean;
+  stopped: () => boolean;
+}
+
+/** Answers so far, out of how many. */
+export interface Answers {
+  done: number;
+  total: number;
+}
+
+/** Rows that are scored and answered together: their losses share graph runs. */
+const rowsTogether = 32;
+
+/** Gives nothing where it was stopped on the way. */
+export async function* examine(
+  input: ExaminationInput,
+): AsyncGenerator<Answers | LostRow, Examination | undefined> {
+  const { sets, guests, stopped } = input;
+  const examination: Examination = { rows: new Map(), lost: [] };
+  const total = answersIn(sets) + answersIn([...guests.values()]);
+  let done = 0;
+  for (const chunk of chunksOf(sets)) {
+    const before = examination.lost.length;
+    const isThrough = await examineChunk(chunk, input, examination);
+    yield* examination.lost.slice(before);
+    await setImmediate(); // a signal is heard here
+    if (!isThrough || stopped()) return undefined;
+    done += answersIn(chunk) + answersIn(chunk.flatMap((set) => guests.get(set) ?? []));
+    yield { done, total };
+  }
+  return examination;
+}
+
+function* chunksOf(sets: readonly PictureSet[]): Generator<PictureSet[]> {
+  let chunk: PictureSet[] = [];
+  let rows = 0;
+  for (const set of sets) {
+    chunk.push(set);
+    rows += set.rows.length;
+    if (rows < rowsTogether) continue;
+    yield chunk;
+    [chunk, rows] = [[], 0];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** A question on its way to the model, and where its answer goes. */
+interface Asked {
+  prompt: Turn[];
+  expected: string;
+  take: (answer: ScoredAnswer) => void;
+}
+
+/** False where it was stopped. */
+async function examineChunk(
+  chunk: readonly PictureSet[],
+  input: ExaminationInput,
+  examination: Examination,
+): Promise<boolean> {
+  const { examinee, guests } = input;
+  const read = await readChunk(chunk, input, examination);
+  const scored = await examinee.losses(read.map(({ sample }) => sample));
+  if (!scored) return false;
+  const asked = read.flatMap(({ row, sample }, i) => {
+    const losses = sample.encoded.cut ? [] : turnLosses(scored[i]);
+    return ownQuestions(row, losses, examination);
+  });
+  const present = new Set(read.map(({ set }) => set));
+  for (const set of present) {
+    const guest = guests.get(set);
+    if (guest) asked.push(...guestQuestions(guest, set.images, examination));
+  }
+  const answers = await examinee.answers(asked.map(({ prompt }) => prompt));
+  if (answers.some(({ finish }) => finish === 'aborted')) return false;
+  answers.forEach((answer: Answer, i) => {
+    asked[i].take(scoreAnswer(answer, asked[i].expected));
+  });
+  return true;
+}
+
+/** Answers may come to a row before its own turn: from pictures that it is a guest of. */
+function slot({ rows }: Examination, { example, questions }: AskedRow, i: number): Partial<Examined> {
+  const slots: Partial<Examined>[] = rows.get(example.row) ?? questions.map(() => ({}));
+  rows.set(example.row, slots as Examined[]);
+  return slots[i];
+}
+
+function ownQuestions(row: AskedRow, losses: readonly AnswerLoss[], examination: Examination): Asked[] {
+  return row.questions.map(({ prompt, expected }, i) => ({
+    prompt,
+    expected,
+    take: (answer) => Object.assign(slot(examination, row, i), { answer, loss: losses[i] }),
+  }));
+}
+
+function guestQuestions(
+  { rows }: PictureSet,
+  images: readonly ImageReference[],
+  examination: Examination,
+): Asked[] {
+  return rows.flatMap((row) =>
+    row.questions.map(({ prompt, expected }: Question, i) => ({
+      prompt: withPictures(prompt, images),
+      expected,
+      take: (answer) => Object.assign(slot(examination, row, i), { shuffled: { answer, images } }),
+    })),
+  );
+}
+
+interface ReadRow {
+  set: PictureSet;
+  row: AskedRow;
+  sample: Sample;
+}
+
+/** Tokens and pixels, each picture decoded once. A row whose picture cannot be read is lost. */
+async function readChunk(
+  chunk: readonly PictureSet[],
+  { encoder, dataset, isStrict }: ExaminationInput,
+  { lost }: Examination,
+): Promise<ReadRow[]> {
+  const picture = oncePerPicture(encoder.picture);
+  const load = async (set: PictureSet, row: AskedRow): Promise<ReadRow | undefined> => {
+    try {
+      return { set, row, sample: await encoder.load(row.example, picture) };
+    } catch (cause) {
+      const error = withPlace(cause, dataset.place(row.example.row));
+      if (isStrict || !isBadRow(error)) throw error;
+      lost.push({ row: row.example.row, reason: error.message });
+      return undefined;
+    }
+  };
+  const loaded = await Promise.all(chunk.flatMap((set) => set.rows.map((row) => load(set, row))));
+  return loaded.filter((row) => row !== undefined);
+}
+
+function oncePerPicture(read: Encoder['picture']): Encoder['picture'] {
+  const known = new Map<string, Promise<ImagePatches>>();
+  return (image) => {
+    const key = JSON.stringify(image);
+    const picture = known.get(key) ?? read(image);
+    known.set(key, picture);
+    return picture;
+  };
+}

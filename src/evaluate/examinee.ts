@@ -1,0 +1,91 @@
+/** One model under examination: what right answers cost it, and what it answers itself. */
+import type { Config } from '../config/schema.ts';
+import type { ImageReference, Turn } from '../data/example.ts';
+import { type Answer, Engine } from '../generate/engine.ts';
+import type { AnswerRequest, Picture } from '../generate/request.ts';
+import { compileStep } from '../train/compile.ts';
+import { scoreRows } from '../train/evaluate.ts';
+import type { ScoredRow } from '../train/score.ts';
+import { createSource } from '../train/source.ts';
+import type { CompiledStep, Sample } from '../train/step.ts';
+import type { Contestant } from './contestant.ts';
+
+export interface ExamineeOptions {
+  maxNewTokens: number;
+  stopped: () => boolean;
+}
+
+interface Options extends ExamineeOptions {
+  packTokens: number;
+}
+
+export class Examinee {
+  readonly #engine: Engine;
+  readonly #step: Pick<CompiledStep, 'evaluate' | 'close'>;
+  readonly #options: Options;
+
+  private constructor(engine: Engine, step: CompiledStep, options: Options) {
+    this.#engine = engine;
+    this.#step = step;
+    this.#options = options;
+  }
+
+  static async open(
+    { image, train }: Config,
+    { model, adapter }: Contestant,
+    options: ExamineeOptions,
+  ): Promise<Examinee> {
+    const { threads, seed, packTokens } = train;
+    const step = await compileStep({ modelDir: model, adapterDir: adapter, recompute: false, threads, seed });
+    const engine = await Engine.open({ model, adapter, image, threads });
+    return new Examinee(engine, step, { ...options, packTokens });
+  }
+
+  /** The loss of every label token, by the path that evaluations in training take. Nothing where it was stopped. */
+  async losses(samples: readonly Sample[]): Promise<ScoredRow<string>[] | undefined> {
+    const sizes = samples.map(({ encoded, patches }) => ({
+      tokens: encoded.ids.length,
+      labelTokens: 0,
+      pixelBytes: patches.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    }));
+    const load = async (index: number) => samples[index];
+    const part = {
+      split: 'rows',
+      source: createSource(sizes, { load, lookAheadBytes: 0 }),
+      indices: [...samples.keys()],
+    };
+    const { packTokens, stopped } = this.#options;
+    const scoring = scoreRows(this.#step, [part], { packTokens, step: 0, stopped });
+    let next = await scoring.next();
+    while (!next.done) next = await scoring.next();
+    return next.value;
+  }
+
+  /** The likeliest answers. Questions about the same pictures share their reading. */
+  answers(prompts: readonly Turn[][]): Promise<Answer[]> {
+    const { maxNewTokens, stopped } = this.#options;
+    return this.#engine.answer(
+      prompts.map((turns) => requestOf(turns, maxNewTokens)),
+      { stopped },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.close();
+    await this.#step.close();
+  }
+}
+
+function requestOf(turns: readonly Turn[], maxNewTokens: number): AnswerRequest {
+  const messages = turns.map(({ role, content }) => ({
+    role,
+    content: content.map((part) =>
+      part.type === 'image' ? { type: part.type, image: pictureOf(part.image) } : part,
+    ),
+  }));
+  return { messages, maxNewTokens };
+}
+
+function pictureOf(image: ImageReference): Picture {
+  return 'path' in image ? image.path : image.dataUrl;
+}

@@ -1,0 +1,208 @@
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { openDataset } from '../../src/data/dataset.ts';
+import { describeEvaluation } from '../../src/evaluate/describe.ts';
+import { type EvaluatedEvent, type EvaluationEvent, evaluate } from '../../src/evaluate/evaluate.ts';
+import type { EvaluateOptions } from '../../src/evaluate/plan.ts';
+import { Engine } from '../../src/generate/engine.ts';
+import { compileStep } from '../../src/train/compile.ts';
+import { createEncoder, encoderSettings } from '../../src/train/encoder.ts';
+import { run } from '../../src/train/run.ts';
+import { inProcess, tinyRows, tinyRun } from '../train/tiny-run.ts';
+
+interface Told {
+  events: EvaluationEvent[];
+  evaluated: EvaluatedEvent;
+}
+
+async function told(folder: string, options: EvaluateOptions = {}, set: string[] = []): Promise<Told> {
+  const config = await loadConfig(join(folder, 'config.yaml'), { set });
+  const events: EvaluationEvent[] = [];
+  for await (const event of evaluate(config, { maxNewTokens: 6, ...options })) events.push(event);
+  return { events, evaluated: events.at(-1) as EvaluatedEvent };
+}
+
+/** A data file beside the others. */
+function withTest(folder: string, rows: object[]): string[] {
+  writeFileSync(join(folder, 'test.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return ['data.test=test.jsonl'];
+}
+
+async function trained(folder: string): Promise<void> {
+  const config = await loadConfig(join(folder, 'config.yaml'));
+  for await (const _ of run(config, inProcess));
+}
+
+describe('an evaluation', () => {
+  it('has the losses of training evaluations and the answers that questions get alone', async () => {
+    const folder = tinyRun();
+    const { evaluated } = await told(folder, { split: 'train', adapter: 'base' });
+    const { predictions, scorecard } = evaluated;
+    const { config } = await loadConfig(join(folder, 'config.yaml'));
+    const step = await compileStep({ modelDir: config.model, recompute: false, threads: 1, seed: 1 });
+    const encoder = await createEncoder(encoderSettings(config));
+    const dataset = await openDataset(config.data.train, { name: 'train' });
+    const engine = await Engine.open({ model: config.model, threads: 1 });
+    let nats = 0;
+    let tokens = 0;
+    for (const [i, { image, question, answer }] of tinyRows.entries()) {
+      const [{ losses }] = await step.evaluate([await encoder.load(await dataset.example(i))]);
+      const loss = losses.reduce((sum, value) => sum + value, 0);
+      nats += loss;
+      tokens += losses.length;
+      const path = join(folder, image);
+      const [alone] = await engine.answer([{ question, image: path, maxNewTokens: 6 }]);
+      const prediction = predictions[i];
+      expect(prediction).toMatchObject({ row: i, turn: 0, question, expected: answer, images: [image] });
+      expect(prediction.predicted).toBe(alone.text);
+      expect(prediction.loss).toBeCloseTo(loss, 3);
+      const probability = Math.exp(alone.logProbabilities.reduce((sum, value) => sum + value, 0));
+      expect(prediction.probability).toBeCloseTo(probability, 5);
+      expect(prediction.tokens).toBe(losses.length);
+      expect(prediction.characters).toBe(answer.length);
+    }
+    expect(scorecard.overall.loss!.perToken.value).toBeCloseTo(nats / tokens, 4);
+    expect(scorecard).toMatchObject({ split: 'train', rows: 5, answers: 5, pictures: 2, clusters: 2 });
+    expect(scorecard.answersComputed).toBe(10);
+    await step.close();
+    await engine.close();
+  });
+
+  it('asks the same about other pictures, and gets what asking so gives', async () => {
+    const folder = tinyRun();
+    const { evaluated } = await told(folder, { split: 'train', adapter: 'base' });
+    const engine = await Engine.open({ model: join(folder, 'model'), threads: 1 });
+    for (const { images, question, shuffled } of evaluated.predictions) {
+      expect(shuffled!.images).toEqual([images[0] === 'a.png' ? 'b.png' : 'a.png']);
+      const image = join(folder, shuffled!.images[0]);
+      const [alone] = await engine.answer([{ question, image, maxNewTokens: 6 }]);
+      expect(shuffled!.predicted).toBe(alone.text);
+    }
+    await engine.close();
+    expect(evaluated.scorecard.imageTest).toMatchObject({ answers: 5 });
+  });
+
+  it('agrees with what the run itself wrote down about its last evaluation', async () => {
+    const folder = tinyRun();
+    await trained(folder);
+    const lines = readFileSync(join(folder, 'run/metrics.jsonl'), 'utf8').trim().split('\n');
+    const last = lines.map((line) => JSON.parse(line)).findLast(({ type }) => type === 'evaluate');
+    const { evaluated } = await told(folder, { adapter: join(folder, 'run') });
+    expect(evaluated.scorecard.overall.loss!.perToken.value).toBeCloseTo(last.loss, 5);
+    expect(evaluated.scorecard.model.adapter).toBe(join(folder, 'run/adapter'));
+  });
+
+  it('scores the best adapter of its own run, keeps it there, and compares it with the base', async () => {
+    const folder = tinyRun();
+    await trained(folder);
+    const { evaluated, events } = await told(folder, { against: 'base' });
+    const { scorecard, predictions } = evaluated;
+    expect(evaluated.folder).toBe(join(folder, 'run/evaluation-validation'));
+    expect(scorecard.model).toMatchObject({
+      adapter: join(folder, 'run/best'),
+      reason: "best/ of this config's run",
+    });
+    expect(scorecard.against!.model).toMatchObject({ adapter: null });
+    const base = await told(folder, { adapter: 'base', out: join(folder, 'base') });
+    for (const [i, { against }] of predictions.entries()) {
+      expect(against!.predicted).toBe(base.evaluated.predictions[i].predicted);
+      expect(against!.loss).toBeCloseTo(base.evaluated.predictions[i].loss!, 5);
+    }
+    expect(readdirSync(evaluated.folder).sort()).toEqual(['evaluation.json', 'predictions.jsonl']);
+    const kept = readFileSync(join(evaluated.folder, 'predictions.jsonl'), 'utf8').trim().split('\n');
+    expect(kept.map((line) => JSON.parse(line))).toEqual(predictions);
+    expect(JSON.parse(readFileSync(join(evaluated.folder, 'evaluation.json'), 'utf8'))).toEqual(scorecard);
+    const answering = events.filter((event) => event.type === 'answering');
+    expect(answering.at(-1)).toMatchObject({ answers: 6, totalAnswers: 6 });
+    // The next run in the folder does not keep figures of the last one.
+    const config = await loadConfig(join(folder, 'config.yaml'));
+    for await (const _ of run(config, { ...inProcess, overwrite: true }));
+    expect(readdirSync(join(folder, 'run'))).not.toContain('evaluation-validation');
+  });
+
+  it('stands beside the output where no run is scored, so that one can start there', async () => {
+    const folder = tinyRun();
+    const { evaluated } = await told(folder);
+    expect(evaluated.folder).toBe(join(folder, 'run-evaluation-validation'));
+    expect(evaluated.scorecard.model.reason).toBe('nothing is trained yet');
+    const again = await told(folder);
+    expect(again.evaluated.predictions).toEqual(evaluated.predictions);
+  });
+
+  it('asks for every answer of a conversation', async () => {
+    const folder = tinyRun();
+    const messages = [
+      { role: 'user', content: [{ type: 'image' }, { type: 'text', text: 'How many?' }] },
+      { role: 'assistant', content: 'Two.' },
+      { role: 'user', content: 'Where?' },
+      { role: 'assistant', content: 'In the corner.' },
+    ];
+    const set = withTest(folder, [{ messages, images: ['a.png'] }]);
+    const { predictions, scorecard } = (await told(folder, {}, set)).evaluated;
+    expect(scorecard).toMatchObject({ split: 'test', rows: 1, answers: 2 });
+    expect(predictions.map(({ turn, question, expected }) => [turn, question, expected])).toEqual([
+      [0, 'How many?', 'Two.'],
+      [1, 'Where?', 'In the corner.'],
+    ]);
+    expect(predictions.every(({ loss }) => loss! > 0)).toBe(true);
+    expect(scorecard.imageTest).toBeUndefined();
+    expect(describeEvaluation(scorecard).join('\n')).toContain('not tested: no picture could be exchanged');
+  });
+
+  it('counts answers that never end', async () => {
+    const { scorecard, predictions } = (await told(tinyRun(), { maxNewTokens: 1 })).evaluated;
+    const cut = predictions.filter(({ finish }) => finish === 'length').length;
+    expect(cut).toBeGreaterThan(0);
+    expect(scorecard.cut).toBe(cut);
+    expect(describeEvaluation(scorecard).join('\n')).toMatch(
+      /^Cut +\d of 2 answers had not ended after 1 token /m,
+    );
+  });
+
+  it('goes on without a picture that cannot be read, and names its rows', async () => {
+    const folder = tinyRun();
+    writeFileSync(join(folder, 'c.png'), 'no picture');
+    const set = withTest(folder, [...tinyRows, { ...tinyRows[0], image: 'c.png' }]);
+    const { events, evaluated } = await told(folder, {}, set);
+    expect(events.filter(({ type }) => type === 'lost')).toEqual([
+      { type: 'lost', row: 5, reason: expect.stringContaining('c.png') },
+    ]);
+    const { scorecard, predictions } = evaluated;
+    expect(scorecard.lost.map(({ row }) => row)).toEqual([5]);
+    expect(predictions.map(({ row }) => row)).toEqual([0, 1, 2, 3, 4]);
+    expect(describeEvaluation(scorecard).join('\n')).toMatch(/^Lost +1 row could not be scored/m);
+    const strict = told(folder, {}, [...set, 'data.onBadRow=stop']);
+    await expect(strict).rejects.toMatchObject({ code: 'image', place: { row: 5 } });
+  });
+
+  it('ends between two batches where it is asked to, and writes nothing', async () => {
+    const folder = tinyRun();
+    const { events } = await told(folder, { signal: AbortSignal.abort() });
+    expect(events.filter(({ type }) => type === 'evaluated')).toEqual([]);
+    expect(readdirSync(folder)).not.toContain('run-evaluation-validation');
+  });
+
+  it('never writes over what is not its own', async () => {
+    const folder = tinyRun();
+    const out = join(folder, 'mine');
+    mkdirSync(out);
+    writeFileSync(join(out, 'predictions.jsonl'), 'mine');
+    await expect(told(folder, { out })).rejects.toMatchObject({ code: 'run', place: { file: out } });
+    copyFileSync(join(folder, 'config.yaml'), join(out, 'notes.txt'));
+    await expect(told(folder, { out })).rejects.toThrow('holds notes.txt');
+    await expect(told(folder, { out: join(folder, 'config.yaml') })).rejects.toThrow('got a file');
+    expect(readFileSync(join(out, 'predictions.jsonl'), 'utf8')).toBe('mine');
+  });
+
+  it.each<[string, EvaluateOptions, string[], string]>([
+    ['a split without a file', { split: 'test' }, [], 'data.test in the config, got none'],
+    ['no validation data', {}, ['data.validation=~'], 'data.validation in the config, got none'],
+    ['an adapter that is not there', { adapter: 'nowhere' }, [], 'a folder with an adapter expected'],
+    ['another that is not there', { against: 'nowhere' }, [], 'a folder with an adapter expected'],
+    ['a length that cannot be meant', { maxNewTokens: 0 }, [], 'maxNewTokens expected'],
+  ])('refuses %s', async (_, options, set, words) => {
+    await expect(told(tinyRun(), options, set)).rejects.toThrow(words);
+  });
+});
