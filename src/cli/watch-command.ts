@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { LorikeetError } from '../errors.ts';
 import { watch } from '../watch/watch.ts';
 import { shortPath } from '../words.ts';
@@ -38,8 +39,13 @@ function portOf(text: string | undefined): number {
   });
 }
 
-function stopAsked(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+/** A wrapper such as npx hands on the Ctrl-C that the terminal has sent already, so many milliseconds later at most. */
+const echo = 200;
+
+/** Ends once a signal has come and its echo, which would end the process in a bad way, is over. */
+async function stopAsked(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
   });
+  await setTimeout(echo);
 }

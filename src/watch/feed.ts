@@ -38,7 +38,11 @@ export function createFeed(folder: string, tell: () => Told): Feed {
   };
   const ended = () => isWhole && !['running', 'unknown'].includes(telling.status());
   const refreshAll = () => {
-    refresh();
+    try {
+      refresh();
+    } catch {
+      // A disk or network that fails now may be back at the next look; the server stays up.
+    }
     for (const listener of listeners) listener();
     if (ended()) rest();
   };

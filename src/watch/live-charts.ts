@@ -24,21 +24,27 @@ function lorikeetCharts(where) {
     ] },
   ];
   const points = { steps: [], evaluations: [] };
-  const smooth = [];
-  let weight = 0;
-  let average = 0;
 
-  /** An exponential mean with the weight of the first points set right (as Adam's). */
-  const smoothen = (loss) => {
-    if (loss == null) return smooth.push(null);
-    average = 0.95 * average + 0.05 * loss;
-    weight = 0.95 * weight + 0.05;
-    smooth.push(average / weight);
+  /** As the report smooths: the mean of the points around each, a fortieth of the curve wide. */
+  const smoothed = (rows) => {
+    if (rows.length < 30) return rows.map(() => null);
+    const half = Math.round(Math.min(201, Math.max(5, rows.length / 40)) / 2 - 0.5);
+    const sums = [0];
+    const counts = [0];
+    rows.forEach((row, i) => {
+      sums.push(sums[i] + (row[1] ?? 0));
+      counts.push(counts[i] + (row[1] == null ? 0 : 1));
+    });
+    return rows.map((_, i) => {
+      const from = Math.max(0, i - half);
+      const to = Math.min(rows.length, i + half + 1);
+      return counts[to] === counts[from] ? null : (sums[to] - sums[from]) / (counts[to] - counts[from]);
+    });
   };
 
   const table = (of, lines) => {
     const rows = points[of];
-    const columns = lines.map(({ column }) => column === 'smooth' ? smooth : rows.map((row) => row[column] ?? null));
+    const columns = lines.map(({ column }) => column === 'smooth' ? smoothed(rows) : rows.map((row) => row[column] ?? null));
     return [rows.map((row) => row[0]), ...columns];
   };
   const dataOf = ({ lines }) => {
@@ -69,7 +75,7 @@ function lorikeetCharts(where) {
           label: line.label,
           value: (_, value) => plan.shown(value),
           stroke: color('--series-' + line.color),
-          alpha: line.faint ? 0.35 : 1,
+          alpha: line.faint && points.steps.length >= 30 ? 0.4 : 1,
           width: line.faint ? 1 : 2,
           spanGaps: line.of === 'evaluations' || line.column === 'smooth' || !!line.faint,
           points: { show: line.of === 'evaluations' ? true : undefined, size: 6 },
@@ -87,13 +93,15 @@ function lorikeetCharts(where) {
     unit.textContent = plan.unit;
     figure.append(caption, place);
     figure.hidden = true;
+    figure.classList.toggle('small', plan.lines.length === 1);
     where.append(figure);
     return { plan, figure, place, chart: undefined };
   });
 
+  const widthOf = ({ place }) => Math.max(200, place.clientWidth);
   const build = (entry) => {
     entry.chart?.destroy();
-    entry.chart = new uPlot(optionsOf(entry.plan, Math.max(200, where.clientWidth)), dataOf(entry.plan), entry.place);
+    entry.chart = new uPlot(optionsOf(entry.plan, widthOf(entry)), dataOf(entry.plan), entry.place);
   };
   const hasData = ({ lines }) => lines.some(({ of, column }) => column === 'smooth' ? false : points[of].some((row) => row[column] != null));
   /** Keeps what somebody has zoomed to. */
@@ -125,16 +133,13 @@ function lorikeetCharts(where) {
   new MutationObserver(restyle).observe(document.documentElement, { attributeFilter: ['data-theme'] });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', restyle);
   new ResizeObserver(() => {
-    for (const { chart } of figures) chart?.setSize({ width: Math.max(200, where.clientWidth), height: chart.height });
+    for (const entry of figures) entry.chart?.setSize({ width: widthOf(entry), height: entry.chart.height });
   }).observe(where);
 
   return {
     add({ steps, evaluations }) {
-      for (const step of steps) {
-        points.steps.push(step);
-        smoothen(step[1]);
-      }
-      points.evaluations.push(...evaluations);
+      for (const step of steps) points.steps.push(step);
+      for (const evaluation of evaluations) points.evaluations.push(evaluation);
       drawSoon();
     },
   };

@@ -98,10 +98,16 @@ export const liveScript = `
   const keep = (old, fresh) => {
     const open = new Map(summaries(old).map(({ key, element }) => [key, element.open]));
     for (const { key, element } of summaries(fresh)) if (open.has(key)) element.open = open.get(key);
+    const written = [...old.querySelectorAll('input')].map((element) => element.value);
     const at = focusables(old).indexOf(document.activeElement);
     const scrolled = [...old.querySelectorAll('.scroll')].map((element) => element.scrollLeft);
     return () => {
       [...fresh.querySelectorAll('.scroll')].forEach((element, i) => { element.scrollLeft = scrolled[i] ?? 0; });
+      [...fresh.querySelectorAll('input')].forEach((element, i) => {
+        if (!written[i]) return;
+        element.value = written[i];
+        element.dispatchEvent(new Event('input', { bubbles: true }));
+      });
       if (at !== -1) focusables(fresh)[at]?.focus({ preventScroll: true });
     };
   };

@@ -17,15 +17,19 @@ export const liveStyles = `${themed(
 #live progress::-webkit-progress-value{background:var(--accent)}
 #live progress::-moz-progress-bar{background:var(--accent)}
 #theme{z-index:6;top:7px}
+#live-curves{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:0 32px}
+#live-curves>*{grid-column:1/-1}
 #live-curves figure{margin:24px 0 0;min-width:0}
+#live-curves figure.small{grid-column:auto}
 #live-curves figcaption{font-weight:600;font-size:15px}
 #live-curves figcaption small{font-weight:400}
 .uplot,.u-legend{font-family:var(--sans)}
 .u-legend{font-size:13px;text-align:left;margin:4px 0 0;width:auto}
 .u-legend th,.u-legend td{border:0;padding:1px 4px;color:var(--quiet)}
 .u-legend .u-marker{border-radius:50%}
+.u-legend .u-series:first-child .u-marker{display:none}
 .u-select{background:var(--accent);opacity:.15}
 html:has(#live){scroll-padding-top:72px}
-@media (max-width:640px){#live>div{padding:8px 84px 8px 18px}}
+@media (max-width:640px){#live-curves figure.small{grid-column:1/-1}#live>div{padding:8px 84px 8px 18px}}
 @media print{#live{display:none}}
 `;

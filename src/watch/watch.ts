@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { resolve } from 'node:path';
 import { createApp } from './app.ts';
 import { createFeed } from './feed.ts';
@@ -30,6 +31,8 @@ const mostWatchers = 32;
 export async function watch(folder: string, { port = 0, signal }: WatchOptions = {}): Promise<Watching> {
   const path = resolve(folder);
   const closing = new AbortController();
+  // Every watcher listens; Node warns of a leak from the eleventh on.
+  setMaxListeners(2 * mostWatchers, closing.signal);
   const feed = createFeed(path, () => tellReport(path));
   feed.page();
   let listening = { port };

@@ -103,6 +103,47 @@ describe.skipIf(!hasBrowser)(inBrowser, () => {
     await page.close();
   });
 
+  it('keeps the token that the keyboard is at, while its section is written anew', async () => {
+    const folder = await runningRun(20);
+    const { url } = await serve(folder);
+    const { page, problems } = await open(url);
+    await drawn(page, 20);
+    await page.locator('#worst .strip [tabindex="0"]').first().focus();
+    await page.keyboard.press('ArrowRight');
+    const at = () => page.evaluate('document.activeElement.dataset.details ?? document.activeElement.title');
+    const token = JSON.parse(String(await at()).split('\n')[0]);
+    // The same rows at a later evaluation: the section comes again with other figures.
+    const scores = run.last.map((score) => ({
+      ...score,
+      step: 30,
+      tokens: score.tokens.map((one) => ({ ...one, loss: one.loss / 2 })),
+    }));
+    writeFileSync(join(folder, 'scores', 'last.jsonl'), lines(scores));
+    goOn(folder, 20, 30);
+    await page.locator('#worst', { hasText: 'at step 30' }).waitFor({ state: 'attached', timeout: 20_000 });
+    expect(JSON.parse(String(await at()).split('\n')[0])).toBe(token);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('keeps what was typed into a filter', async () => {
+    const folder = await runningRun(20);
+    const { url } = await serve(folder);
+    const { page } = await open(url);
+    await drawn(page, 20);
+    await page.locator('#all-decisions > summary').click();
+    await page.locator('#all-decisions .filter').fill('no such decision');
+    const { finish: _, ...record } = run.record;
+    const decisions = [...run.record.decisions!, { what: 'added', value: 1, reason: 'later' }];
+    writeFileSync(join(folder, 'run.json'), JSON.stringify({ ...record, status: 'running', decisions }));
+    await page
+      .locator('#decisions tbody tr', { hasText: 'added' })
+      .waitFor({ state: 'attached', timeout: 20_000 });
+    expect(await page.locator('#all-decisions .filter').inputValue()).toBe('no such decision');
+    expect(await page.locator('#decisions tbody tr:visible').count()).toBe(0);
+    await page.close();
+  });
+
   it('tells of a token under the pointer, in the dark and in a narrow window', async () => {
     const { url } = await serve(await runningRun(20));
     const { page, problems } = await open(url, {

@@ -14,6 +14,8 @@ describe('lorikeet watch', () => {
         const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(text)?.[0];
         if (!url || answered) return;
         answered = fetch(url).then(({ status }) => {
+          // Twice, as it comes through npx.
+          child.kill('SIGINT');
           child.kill('SIGINT');
           return status;
         });

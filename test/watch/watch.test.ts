@@ -157,7 +157,11 @@ describe('events', () => {
     });
   });
 
-  it('cost one reading, however many watch', async () => {
+  it('go to 32 at a time, and no warning of it to the terminal', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
     const folder = runningRun(60);
     const { url } = await serve(folder);
     const watchers = Array.from({ length: 8 }, () => readEvents(`${url}events`, has('state')));
@@ -167,6 +171,7 @@ describe('events', () => {
     await Promise.all(open.map(({ signal }) => fetch(`${url}events`, { signal })));
     expect((await ask(url, {}, 'GET', '/events')).status).toBe(503);
     for (const controller of open) controller.abort();
+    expect(warnings).toEqual([]);
   });
 });
 
