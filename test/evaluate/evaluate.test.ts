@@ -122,6 +122,17 @@ describe('an evaluation', () => {
     expect(readdirSync(join(folder, 'run'))).not.toContain('evaluation-validation');
   });
 
+  it('scores the whole model that full fine-tuning leaves', async () => {
+    const folder = tinyRun({ train: { maxSteps: 1, evaluateStart: false } });
+    const file = join(folder, 'config.yaml');
+    const words = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...words, full: { parameters: ['norm.weight'] } }));
+    await trained(folder);
+    const { scorecard, folder: kept } = (await told(folder, { split: 'train' })).evaluated;
+    expect(scorecard.model).toMatchObject({ model: join(folder, 'run/best'), adapter: null });
+    expect(kept).toBe(join(folder, 'run/evaluation-train'));
+  });
+
   it('stands beside the output where no run is scored, so that one can start there', async () => {
     const folder = tinyRun();
     const { evaluated } = await told(folder);
