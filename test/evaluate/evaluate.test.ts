@@ -172,6 +172,19 @@ describe('an evaluation', () => {
     );
   });
 
+  it('asks all of many questions about one picture, and leaves it out for all where it cannot be read', async () => {
+    const folder = tinyRun();
+    const rows = Array.from({ length: 70 }, (_, i) => ({ ...tinyRows[0], question: `Question ${i}?` }));
+    const set = withTest(folder, [...rows, tinyRows[1]]);
+    const { predictions } = (await told(folder, { maxNewTokens: 1 }, set)).evaluated;
+    expect(predictions.map(({ row }) => row)).toEqual(Array.from({ length: 71 }, (_, i) => i));
+    expect(predictions.every(({ shuffled, loss }) => shuffled && loss! > 0)).toBe(true);
+    writeFileSync(join(folder, 'b.png'), 'no picture');
+    const { scorecard } = (await told(folder, { maxNewTokens: 1 }, set)).evaluated;
+    expect(scorecard).toMatchObject({ rows: 70, answers: 70, answersComputed: 70, lost: [{ row: 70 }] });
+    expect(scorecard.imageTest).toBeUndefined();
+  });
+
   it('goes on without a picture that cannot be read, and names its rows', async () => {
     const folder = tinyRun();
     writeFileSync(join(folder, 'c.png'), 'no picture');
