@@ -31,6 +31,7 @@ export async function evaluateCommand(
     process.stderr.write('Stopping; nothing is written.\n');
   });
   let lost = 0;
+  counter.tell('answering', 0, 0); // its clock starts here
   try {
     for await (const event of evaluate(config, { ...options, signal: stop.signal })) {
       if (event.type === 'answering') counter.tell('answering', event.answers, event.totalAnswers);

@@ -54,6 +54,13 @@ export interface Answers {
 /** Rows that are scored and answered together: their losses share graph runs. */
 const rowsTogether = 32;
 
+/** Rows that are asked about their own pictures, and rows of another set that are asked about the same. */
+interface Part {
+  images: readonly ImageReference[];
+  rows: readonly AskedRow[];
+  guests: readonly AskedRow[];
+}
+
 /** Gives nothing where it was stopped on the way. */
 export async function* examine(
   input: ExaminationInput,
@@ -62,29 +69,41 @@ export async function* examine(
   const examination: Examination = { rows: new Map(), lost: [] };
   const total = answersIn(sets) + answersIn([...guests.values()]);
   let done = 0;
-  for (const chunk of chunksOf(sets)) {
+  for (const chunk of chunksOf(sets, guests)) {
     const before = examination.lost.length;
     const isThrough = await examineChunk(chunk, input, examination);
     yield* examination.lost.slice(before);
     await setImmediate(); // a signal is heard here
     if (!isThrough || stopped()) return undefined;
-    done += answersIn(chunk) + answersIn(chunk.flatMap((set) => guests.get(set) ?? []));
+    done += answersIn(chunk) + answersIn(chunk.map((part) => ({ rows: part.guests })));
     yield { done, total };
   }
   return examination;
 }
 
-function* chunksOf(sets: readonly PictureSet[]): Generator<PictureSet[]> {
-  let chunk: PictureSet[] = [];
+function* chunksOf(
+  sets: readonly PictureSet[],
+  guests: ReadonlyMap<PictureSet, PictureSet>,
+): Generator<Part[]> {
+  let chunk: Part[] = [];
   let rows = 0;
-  for (const set of sets) {
-    chunk.push(set);
-    rows += set.rows.length;
+  for (const part of sets.flatMap((set) => [...partsOf(set, guests.get(set))])) {
+    chunk.push(part);
+    rows += part.rows.length + part.guests.length / 2;
     if (rows < rowsTogether) continue;
     yield chunk;
     [chunk, rows] = [[], 0];
   }
   if (chunk.length > 0) yield chunk;
+}
+
+/** A picture with thousands of questions comes in parts. */
+function* partsOf({ images, rows }: PictureSet, guest: PictureSet | undefined): Generator<Part> {
+  const others = guest?.rows ?? [];
+  for (let at = 0; at < Math.max(rows.length, others.length); at += rowsTogether) {
+    const end = at + rowsTogether;
+    yield { images, rows: rows.slice(at, end), guests: others.slice(at, end) };
+  }
 }
 
 /** A question on its way to the model, and where its answer goes. */
@@ -96,29 +115,35 @@ interface Asked {
 
 /** False where it was stopped. */
 async function examineChunk(
-  chunk: readonly PictureSet[],
+  chunk: readonly Part[],
   input: ExaminationInput,
   examination: Examination,
 ): Promise<boolean> {
-  const { examinee, guests } = input;
-  const read = await readChunk(chunk, input, examination);
+  const { examinee } = input;
+  const picture = oncePerPicture(input.encoder.picture);
+  const read = await readChunk(chunk, picture, input, examination);
   const scored = await examinee.losses(read.map(({ sample }) => sample));
   if (!scored) return false;
   const asked = read.flatMap(({ row, sample }, i) => {
     const losses = sample.encoded.cut ? [] : turnLosses(scored[i]);
     return ownQuestions(row, losses, examination);
   });
-  const present = new Set(read.map(({ set }) => set));
-  for (const set of present) {
-    const guest = guests.get(set);
-    if (guest) asked.push(...guestQuestions(guest, set.images, examination));
-  }
+  for (const { images, guests } of chunk)
+    if (await areReadable(images, picture)) asked.push(...guestQuestions(guests, images, examination));
   const answers = await examinee.answers(asked.map(({ prompt }) => prompt));
   if (answers.some(({ finish }) => finish === 'aborted')) return false;
   answers.forEach((answer: Answer, i) => {
     asked[i].take(scoreAnswer(answer, asked[i].expected));
   });
   return true;
+}
+
+/** Whose own rows are lost has no guests either. */
+function areReadable(images: readonly ImageReference[], picture: Encoder['picture']): Promise<boolean> {
+  return Promise.all(images.map(picture)).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Answers may come to a row before its own turn: from pictures that it is a guest of. */
@@ -137,7 +162,7 @@ function ownQuestions(row: AskedRow, losses: readonly AnswerLoss[], examination:
 }
 
 function guestQuestions(
-  { rows }: PictureSet,
+  rows: readonly AskedRow[],
   images: readonly ImageReference[],
   examination: Examination,
 ): Asked[] {
@@ -151,21 +176,20 @@ function guestQuestions(
 }
 
 interface ReadRow {
-  set: PictureSet;
   row: AskedRow;
   sample: Sample;
 }
 
 /** Tokens and pixels, each picture decoded once. A row whose picture cannot be read is lost. */
 async function readChunk(
-  chunk: readonly PictureSet[],
+  chunk: readonly Part[],
+  picture: Encoder['picture'],
   { encoder, dataset, isStrict }: ExaminationInput,
   { lost }: Examination,
 ): Promise<ReadRow[]> {
-  const picture = oncePerPicture(encoder.picture);
-  const load = async (set: PictureSet, row: AskedRow): Promise<ReadRow | undefined> => {
+  const load = async (row: AskedRow): Promise<ReadRow | undefined> => {
     try {
-      return { set, row, sample: await encoder.load(row.example, picture) };
+      return { row, sample: await encoder.load(row.example, picture) };
     } catch (cause) {
       const error = withPlace(cause, dataset.place(row.example.row));
       if (isStrict || !isBadRow(error)) throw error;
@@ -173,7 +197,7 @@ async function readChunk(
       return undefined;
     }
   };
-  const loaded = await Promise.all(chunk.flatMap((set) => set.rows.map((row) => load(set, row))));
+  const loaded = await Promise.all(chunk.flatMap(({ rows }) => rows.map(load)));
   return loaded.filter((row) => row !== undefined);
 }
 

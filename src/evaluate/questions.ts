@@ -93,7 +93,7 @@ export function pictureSets(rows: readonly AskedRow[]): PictureSet[] {
   return [...sets.values()];
 }
 
-export function answersIn(sets: readonly PictureSet[]): number {
+export function answersIn(sets: readonly { rows: readonly AskedRow[] }[]): number {
   return sets.reduce(
     (sum, { rows }) => sum + rows.reduce((own, { questions }) => own + questions.length, 0),
     0,

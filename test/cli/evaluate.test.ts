@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,27 @@ describe('lorikeet evaluate', () => {
     const strict = lorikeet('evaluate', join(folder, 'config.yaml'), ...words, 'data.onBadRow=stop');
     expect(strict).toMatchObject({ status: 1, stdout: '' });
     expect(strict.stderr).toMatch(/^Error: .*row 5: .*\n$/);
+  });
+
+  it('ends at Ctrl-C with 130 and writes nothing', async () => {
+    const rows = Array.from({ length: 3000 }, (_, i) => ({ ...tinyRows[i % 5], question: `Question ${i}?` }));
+    const folder = tinyRun({ rows });
+    const child = spawn(process.execPath, [
+      main,
+      'evaluate',
+      join(folder, 'config.yaml'),
+      '--split',
+      'train',
+    ]);
+    let told = '';
+    child.stderr.on('data', (text) => {
+      if (told === '') child.kill('SIGINT');
+      told += text;
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(code).toBe(130);
+    expect(told).toMatch(/^answering [\d,]+\/6,000 .* left\nStopping; nothing is written\.\n$/);
+    expect(existsSync(join(folder, 'run-evaluation-train'))).toBe(false);
   });
 
   it.each<[string, (folder: string) => string[], string]>([

@@ -122,6 +122,17 @@ describe('an evaluation', () => {
     expect(readdirSync(join(folder, 'run'))).not.toContain('evaluation-validation');
   });
 
+  it('scores the whole model that full fine-tuning leaves', async () => {
+    const folder = tinyRun({ train: { maxSteps: 1, evaluateStart: false } });
+    const file = join(folder, 'config.yaml');
+    const words = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...words, full: { parameters: ['norm.weight'] } }));
+    await trained(folder);
+    const { scorecard, folder: kept } = (await told(folder, { split: 'train' })).evaluated;
+    expect(scorecard.model).toMatchObject({ model: join(folder, 'run/best'), adapter: null });
+    expect(kept).toBe(join(folder, 'run/evaluation-train'));
+  });
+
   it('stands beside the output where no run is scored, so that one can start there', async () => {
     const folder = tinyRun();
     const { evaluated } = await told(folder);
@@ -159,6 +170,19 @@ describe('an evaluation', () => {
     expect(describeEvaluation(scorecard).join('\n')).toMatch(
       /^Cut +\d of 2 answers had not ended after 1 token /m,
     );
+  });
+
+  it('asks all of many questions about one picture, and leaves it out for all where it cannot be read', async () => {
+    const folder = tinyRun();
+    const rows = Array.from({ length: 70 }, (_, i) => ({ ...tinyRows[0], question: `Question ${i}?` }));
+    const set = withTest(folder, [...rows, tinyRows[1]]);
+    const { predictions } = (await told(folder, { maxNewTokens: 1 }, set)).evaluated;
+    expect(predictions.map(({ row }) => row)).toEqual(Array.from({ length: 71 }, (_, i) => i));
+    expect(predictions.every(({ shuffled, loss }) => shuffled && loss! > 0)).toBe(true);
+    writeFileSync(join(folder, 'b.png'), 'no picture');
+    const { scorecard } = (await told(folder, { maxNewTokens: 1 }, set)).evaluated;
+    expect(scorecard).toMatchObject({ rows: 70, answers: 70, answersComputed: 70, lost: [{ row: 70 }] });
+    expect(scorecard.imageTest).toBeUndefined();
   });
 
   it('goes on without a picture that cannot be read, and names its rows', async () => {
