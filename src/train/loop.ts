@@ -68,6 +68,8 @@ export interface LoopInput {
   settings: LoopSettings;
   /** Asked at every step boundary, and between the micro-batches of an evaluation. */
   stopped: () => boolean;
+  /** Asked between micro-batches: the run then ends without a word, as it is. */
+  abandoned?: () => boolean;
 }
 
 /** What changes from step to step. */
@@ -111,6 +113,7 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
   } finally {
     await batches.return(undefined);
   }
+  if (input.abandoned?.()) return;
   yield {
     type: 'finish',
     status: state.complete ? 'finished' : 'stopped',
@@ -158,6 +161,7 @@ async function* trainStep(
   const address = { seed: settings.seed, step };
   let tokens = 0;
   for (const [i, batch] of batches.entries()) {
+    if (input.abandoned?.()) return;
     let begun = performance.now();
     const samples = (await samplesAhead.next()).value!;
     const seen = countTokens(samples);

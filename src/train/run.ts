@@ -21,6 +21,8 @@ export interface RunOptions {
   overwrite: boolean;
   /** Asked between rows of the check and at every step boundary. */
   stopped: () => boolean;
+  /** Asked between micro-batches too: nobody listens any more. */
+  abandoned?: () => boolean;
   compile: Compile;
   startLoader: (settings: EncoderSettings) => Loader;
 }
@@ -43,7 +45,7 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
     if (options.stopped()) return;
     const start = startOf(plan, model);
     const folder = await openRunFolder(output, recordOf(loaded, plan, start));
-    const events = eventsOf(start, plan, model, loader, options.stopped);
+    const events = eventsOf(start, plan, model, loader, options);
     yield* record(events, { folder, writeAdapter: model.writeAdapter, describeRows: rowsOf(plan) });
   } finally {
     await loader.close();
@@ -56,14 +58,15 @@ async function* eventsOf(
   plan: Plan,
   step: CompiledModel,
   loader: Loader,
-  stopped: () => boolean,
+  { stopped, abandoned }: RunOptions,
 ): AsyncGenerator<StartEvent | SkipEvent | LoopEvent> {
   yield start;
   const { settings, gapRows, course, config } = plan;
   const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
   const rows = splits.map((split) => createRowLoader(split, loader, config.data.onBadRow));
   const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i]));
-  for await (const event of trainingLoop({ step, train, validation, gapRows, course, settings, stopped })) {
+  const input = { step, train, validation, gapRows, course, settings, stopped, abandoned };
+  for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
     yield event;
   }

@@ -7,14 +7,20 @@ export type ThreadMessage = { event: TrainEvent } | { done: true } | { error: Wi
 
 /**
  * The events of a training thread. Ends when the thread says so; throws its error, or `run` where it dies
- * without a word. Leaving the loop early ends the thread at once.
+ * without a word. Where the loop is left early, `leave` asks the thread to end and is waited for: a thread that is ended
+ * inside a graph run takes the whole process with it, because the engine's exception finds nobody who could catch it.
  */
-export async function* threadEvents(worker: Worker): AsyncGenerator<TrainEvent> {
+export async function* threadEvents(worker: Worker, leave: () => void): AsyncGenerator<TrainEvent> {
   const inbox: ThreadMessage[] = [];
   let lastStep = 0;
   let wake = () => {};
+  let isOver = () => {};
+  const over = new Promise<void>((resolve) => {
+    isOver = resolve;
+  });
   const post = (message: ThreadMessage) => {
     inbox.push(message);
+    if (!('event' in message)) isOver();
     wake();
   };
   worker.on('message', post);
@@ -34,6 +40,8 @@ export async function* threadEvents(worker: Worker): AsyncGenerator<TrainEvent> 
       yield message.event;
     }
   } finally {
+    leave();
+    await over;
     await worker.terminate();
   }
 }
@@ -59,10 +67,20 @@ export function createStopFlag(): StopFlag {
   return { buffer: new SharedArrayBuffer(4) };
 }
 
+/** Ask to stop at the next step boundary and to keep what was learned. */
 export function raise(flag: StopFlag): void {
-  Atomics.store(new Int32Array(flag.buffer), 0, 1);
+  Atomics.compareExchange(new Int32Array(flag.buffer), 0, 0, 1);
+}
+
+/** Ask to end after the graph run under way: nobody listens any more. */
+export function abandon(flag: StopFlag): void {
+  Atomics.store(new Int32Array(flag.buffer), 0, 2);
 }
 
 export function isRaised(flag: StopFlag): boolean {
-  return Atomics.load(new Int32Array(flag.buffer), 0) === 1;
+  return Atomics.load(new Int32Array(flag.buffer), 0) > 0;
+}
+
+export function isAbandoned(flag: StopFlag): boolean {
+  return Atomics.load(new Int32Array(flag.buffer), 0) === 2;
 }

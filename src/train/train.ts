@@ -3,7 +3,7 @@ import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import type { TrainEvent } from './events.ts';
 import { checkOutput, markEnded } from './run-folder.ts';
-import { createStopFlag, raise, threadEvents } from './thread.ts';
+import { abandon, createStopFlag, raise, threadEvents } from './thread.ts';
 import type { WorkerInput } from './worker.ts';
 
 export interface TrainOptions {
@@ -17,8 +17,8 @@ export interface TrainOptions {
  * Trains as `lorikeet train` does, in a thread of its own, and yields what happens. `config` comes from `loadConfig`
  * or is written in place; its relative paths are then relative to the working directory.
  *
- * Leaving the loop early ends the thread at once and keeps what was written so far; abort the signal instead to keep
- * the last steps too. Stopped before its first step, a run ends without `finish` and writes nothing.
+ * Leaving the loop early ends the thread after the graph run under way, which is waited for, and keeps what was written
+ * so far; abort the signal instead to keep the last steps too. Stopped before its first step, a run ends without `finish` and writes nothing.
  *
  * @throws LorikeetError for anything wrong in config, data, model, adapter or numbers: `code` says which.
  */
@@ -38,7 +38,7 @@ export async function* train(
   let failure: unknown;
   try {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
-    for await (const event of threadEvents(worker)) {
+    for await (const event of threadEvents(worker, () => abandon(stop))) {
       started ||= event.type === 'start';
       yield event;
     }

@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import { compileStep } from './compile.ts';
 import { startLoader } from './loader.ts';
 import { run } from './run.ts';
-import { isRaised, type StopFlag, type ThreadMessage } from './thread.ts';
+import { isAbandoned, isRaised, type StopFlag, type ThreadMessage } from './thread.ts';
 import { errorToWire } from './wire.ts';
 
 export interface WorkerInput {
@@ -17,8 +17,12 @@ const { config, overwrite, stop } = workerData as WorkerInput;
 const post = (message: ThreadMessage) => parentPort!.postMessage(message);
 
 try {
-  const options = { overwrite, stopped: () => isRaised(stop), compile: compileStep, startLoader };
-  for await (const event of run(config, options)) post({ event });
+  const [stopped, abandoned] = [() => isRaised(stop), () => isAbandoned(stop)];
+  const options = { overwrite, stopped, abandoned, compile: compileStep, startLoader };
+  for await (const event of run(config, options)) {
+    if (abandoned()) break;
+    post({ event });
+  }
   post({ done: true });
 } catch (error) {
   post({ error: errorToWire(error) });

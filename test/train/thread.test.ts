@@ -1,16 +1,25 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
-import { createStopFlag, isRaised, raise, threadEvents } from '../../src/train/thread.ts';
+import {
+  abandon,
+  createStopFlag,
+  isAbandoned,
+  isRaised,
+  raise,
+  threadEvents,
+} from '../../src/train/thread.ts';
 
 const post = (message: object) => `parentPort.postMessage(${JSON.stringify(message)});`;
 const step = (n: number) => post({ event: { type: 'step', step: n } });
 const threadOf = (code: string) =>
   new Worker(`const { parentPort } = require('node:worker_threads'); ${code}`, { eval: true });
 
+const nothing = () => {};
+
 async function collect(worker: Worker): Promise<number[]> {
   const steps: number[] = [];
-  for await (const event of threadEvents(worker)) if (event.type === 'step') steps.push(event.step);
+  for await (const event of threadEvents(worker, nothing)) if (event.type === 'step') steps.push(event.step);
   return steps;
 }
 
@@ -28,7 +37,7 @@ describe('events of a thread', () => {
     };
     const seen: number[] = [];
     const run = async () => {
-      for await (const event of threadEvents(threadOf(step(1) + post({ error })))) {
+      for await (const event of threadEvents(threadOf(step(1) + post({ error })), nothing)) {
         if (event.type === 'step') seen.push(event.step);
       }
     };
@@ -46,17 +55,28 @@ describe('events of a thread', () => {
     expect(error.message).toContain(`after step 5, but ${reason}`);
   });
 
-  it('end the thread when nobody listens any more', async () => {
-    const worker = threadOf(`setInterval(() => { ${step(1)} }, 1)`);
-    const ended = new Promise((resolve) => worker.once('exit', resolve));
-    for await (const _ of threadEvents(worker)) break;
-    await ended;
+  it('ask the thread to end when nobody listens any more, and wait until it has', async () => {
+    const worker = threadOf(`
+      const timer = setInterval(() => { ${step(1)} }, 1);
+      parentPort.on('message', () => {
+        clearInterval(timer);
+        setTimeout(() => { ${post({ done: true })} }, 100); // a graph run under way
+      });
+    `);
+    const told: string[] = [];
+    worker.on('message', (message) => 'done' in message && told.push('done'));
+    worker.once('exit', () => told.push('exit'));
+    for await (const _ of threadEvents(worker, () => worker.postMessage('leave'))) break;
+    expect(told).toEqual(['done', 'exit']);
   });
 
   it('share a flag', async () => {
     const flag = createStopFlag();
     expect(isRaised(structuredClone(flag))).toBe(false);
     raise(flag);
-    expect(isRaised(flag)).toBe(true);
+    expect([isRaised(flag), isAbandoned(flag)]).toEqual([true, false]);
+    abandon(flag);
+    raise(flag);
+    expect([isRaised(flag), isAbandoned(flag)]).toEqual([true, true]);
   });
 });
