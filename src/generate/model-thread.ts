@@ -1,7 +1,7 @@
 /** The program's end of the line to the model's thread. */
 import { Worker } from 'node:worker_threads';
 import { LorikeetError } from '../errors.ts';
-import { createStopFlag, raise } from '../train/thread.ts';
+import { createStopFlag, raise, type StopFlag } from '../train/thread.ts';
 import { errorFromWire } from '../train/wire.ts';
 import type { Call, Method, Methods, Reply } from './calls.ts';
 import type { AnswerHooks } from './engine.ts';
@@ -12,6 +12,7 @@ interface Pending {
   resolve(result: unknown): void;
   reject(error: Error): void;
   hooks: CallHooks;
+  stop: StopFlag;
 }
 
 export class ModelThread {
@@ -43,7 +44,7 @@ export class ModelThread {
     this.#worker.ref(); // a program stays alive for an answer it waits for, and for nothing else
     try {
       return (await new Promise<unknown>((resolve, reject) => {
-        this.#pending.set(call.call, { resolve, reject, hooks });
+        this.#pending.set(call.call, { resolve, reject, hooks, stop });
         this.#worker.postMessage(call);
       })) as ReturnType<Methods[M]>;
     } finally {
@@ -53,9 +54,19 @@ export class ModelThread {
     }
   }
 
-  /** Ends the thread; calls that still wait fail. */
+  /**
+   * Ends the thread; calls that still wait fail. The graph run under way is waited for: a thread that is ended inside one
+   * takes the whole process with it.
+   */
   async end(): Promise<void> {
-    this.#end('the model was closed');
+    const waiting = [...this.#pending.values()];
+    const closed = this.#ended === undefined ? this.call('close', []) : undefined;
+    this.#ended ??= 'the model was closed';
+    for (const { stop, reject } of waiting) {
+      raise(stop);
+      reject(gone(this.#ended));
+    }
+    await closed?.catch(() => {}); // a thread that died is as closed
     await this.#worker.terminate();
   }
 

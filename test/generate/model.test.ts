@@ -140,6 +140,17 @@ it('talks: turns are kept, failed ones are not, and a reset begins again', async
   await chat.close();
 });
 
+it('closes while it answers, and the call that waited says so', async () => {
+  const closing = await loadModel({ ...folders, threads: 1 });
+  const answer = closing.generate({ messages: conversations[0], maxNewTokens: 200 });
+  const refused = expect(answer).rejects.toMatchObject({
+    code: 'engine',
+    what: expect.stringContaining('the model was closed'),
+  });
+  await closing.close();
+  await refused;
+});
+
 describe('loading', () => {
   it('throws what is missing', async () => {
     await expect(loadModel({ model: 'no-such-folder' })).rejects.toMatchObject({ code: 'checkpoint' });
