@@ -1,4 +1,5 @@
 import type { Example, ImageReference } from './example.ts';
+import { nameOf } from './image/source.ts';
 import { withPlace } from './place.ts';
 
 /** In the conversation's order. */
@@ -15,7 +16,7 @@ export function eachImage<T>(example: Example, read: (image: ImageReference) => 
       try {
         return await read(image);
       } catch (error) {
-        throw withPlace(error, { row, ...('path' in image ? { file: image.path } : {}) });
+        throw withPlace(error, { row, ...('dataUrl' in image ? {} : { file: nameOf(image) }) });
       }
     }),
   );

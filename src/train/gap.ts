@@ -1,3 +1,4 @@
+import { keyOf } from '../data/image/source.ts';
 import { stream } from '../random.ts';
 import type { Interval } from './events.ts';
 import type { ScoredRow } from './score.ts';
@@ -46,7 +47,7 @@ function clustersOf(rows: readonly ScoredRow[]): Cluster[] {
 
 function pictureKey({ images, row }: ScoredRow): string {
   if (images.length === 0) return `row ${row}`;
-  return images.map((image) => ('path' in image ? image.path : image.dataUrl)).join('\n');
+  return images.map(keyOf).join('\n');
 }
 
 function meanLoss(clusters: readonly Cluster[]): number {
