@@ -5,6 +5,8 @@ export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
 export { type ErrorCode, type ErrorPlace, LorikeetError } from './errors.ts';
+export { modelFolder } from './hub/model-folder.ts';
+export { type PullEvent, type Pulled, type PullOptions, pull } from './hub/pull.ts';
 export {
   type Inspection,
   type InspectOptions,

@@ -4,6 +4,7 @@ import { lorikeetVersion } from '../train/version.ts';
 import { checkCommand } from './check-command.ts';
 import { describeFailure } from './failure.ts';
 import { inspectCommand } from './inspect-command.ts';
+import { pullCommand } from './pull-command.ts';
 import { reportCommand } from './report-command.ts';
 import { trainCommand } from './train-command.ts';
 
@@ -133,6 +134,31 @@ Examples:
   )
   .action(async (run: string | undefined, options) => {
     process.exitCode = await reportCommand(run, options);
+  });
+
+program
+  .command('pull')
+  .summary('Fetch a model from the Hugging Face hub.')
+  .description(
+    'Fetches the files of a model that training needs into the cache that Python uses too (HF_HOME), and prints the ' +
+      'folder. It is the one command that reaches the network. Ctrl-C keeps what arrived; the same command goes on from there.',
+  )
+  .usage('ORG/NAME [--revision REV]')
+  .argument('[id]', 'the model as the hub calls it: Qwen/Qwen2-VL-2B-Instruct')
+  .option('--revision <rev>', 'a branch, a tag or a commit; main without it')
+  .helpOption('-h, --help', 'Show this help.')
+  .addHelpText(
+    'after',
+    `
+A config then names it:
+
+  model: Qwen/Qwen2-VL-2B-Instruct
+
+HF_TOKEN is the token for gated and private models, HF_ENDPOINT a mirror.
+`,
+  )
+  .action(async (id: string | undefined, options) => {
+    process.exitCode = await pullCommand(id, options);
   });
 
 // A reader that goes away (`| head`) ends the story, not the training.
