@@ -107,7 +107,7 @@ describe('the name of a model', () => {
   it('is read back from a folder of the cache', () => {
     const { snapshot } = cacheWith();
     expect(pulledModel(snapshot)).toEqual({ id: 'Qwen/Tiny', commit });
-    expect(pulledModel('C:\\hub\\models--Qwen--Qwen2-VL-2B\\snapshots\\' + commit)?.id).toBe(
+    expect(pulledModel(`C:\\hub\\models--Qwen--Qwen2-VL-2B\\snapshots\\${commit}`)?.id).toBe(
       'Qwen/Qwen2-VL-2B',
     );
     expect(pulledModel('/models/Qwen2-VL')).toBeUndefined();
