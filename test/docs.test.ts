@@ -153,6 +153,7 @@ describe('links', () => {
     'docs/config.md',
     'docs/data.md',
     'docs/report.md',
+    'docs/pull.md',
     'docs/loss.md',
     'docs/training.md',
     'docs/inspect.md',

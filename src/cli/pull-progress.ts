@@ -61,6 +61,7 @@ export function createPullProgress(screen: Screen, now = () => performance.now()
         here === 0 ? '' : here === bytes ? ', all of it here already' : `, ${size(here)} of it here already`;
       line(`${id}, ${revision} at ${commit.slice(0, 12)}: ${count(files, 'file')}, ${size(bytes)}${kept}`);
       marks = [{ at: now(), here }];
+      if (!screen.isTTY) last = now(); // most of the small files are here before anybody asks
     },
   };
 }
