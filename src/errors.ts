@@ -19,6 +19,7 @@ export interface ErrorPlace {
   row?: number;
   rows?: number[];
   tensor?: string;
+  /** From 1; 0 is before the first. */
   step?: number;
 }
 
@@ -54,7 +55,7 @@ export class LorikeetError extends Error {
 function describe(what: string, fix: string | undefined, place: ErrorPlace): string {
   const where = [
     place.file && (place.line === undefined ? place.file : `${place.file}:${place.line}`),
-    place.step !== undefined && `step ${place.step}`,
+    place.step !== undefined && (place.step === 0 ? 'before step 1' : `step ${place.step}`),
     place.row !== undefined && `row ${place.row}`,
     place.rows && `${place.rows.length === 1 ? 'row' : 'rows'} ${place.rows.join(', ')}`,
     place.tensor && `tensor ${place.tensor}`,

@@ -58,3 +58,4 @@ export type {
 } from './train/events.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
 export { type TrainOptions, train } from './train/train.ts';
+export { type Watching, type WatchOptions, watch } from './watch/watch.ts';

@@ -7,6 +7,7 @@ import { inspectCommand } from './inspect-command.ts';
 import { pullCommand } from './pull-command.ts';
 import { reportCommand } from './report-command.ts';
 import { trainCommand } from './train-command.ts';
+import { watchCommand } from './watch-command.ts';
 
 const program = new Command('lorikeet')
   .description(
@@ -159,6 +160,21 @@ HF_TOKEN is the token for gated and private models, HF_ENDPOINT a mirror.
   )
   .action(async (id: string | undefined, options) => {
     process.exitCode = await pullCommand(id, options);
+  });
+
+program
+  .command('watch')
+  .summary('Show a run in a browser while it goes on.')
+  .description(
+    'Serves the report of a run folder on this machine alone, at 127.0.0.1, and keeps it up to date while the run goes ' +
+      'on. It reads the folder and nothing else; Ctrl-C ends it and leaves the run alone.',
+  )
+  .usage('RUN [--port N]')
+  .argument('[run]', 'the run folder: what `output` of the config names')
+  .option('--port <n>', 'the port; 4747 without it, 0 takes any that is free')
+  .helpOption('-h, --help', 'Show this help.')
+  .action(async (run: string | undefined, options) => {
+    process.exitCode = await watchCommand(run, options);
   });
 
 // A reader that goes away (`| head`) ends the story, not the training.

@@ -166,19 +166,30 @@ it('trains from the folder of links that the hub cache is', async () => {
 }, 60_000);
 
 describe('a weight of NaN', () => {
-  it('stops the first step with file, row and a whole run folder', async () => {
-    const folder = tinyRun();
-    rewrite(join(folder, 'model/model.safetensors'), (header, bytes) => {
-      bytes.writeFloatLE(Number.NaN, header[tensorNamed(header, q)].data_offsets[0]);
-    });
-    expect(await refusal(folder)).toMatch(
-      /train\.jsonl, step 1, row \d: the loss expected a finite number, got NaN\. .* values of the checkpoint/,
-    );
-    const record = JSON.parse(readFileSync(join(folder, 'run/run.json'), 'utf8'));
-    expect(record).toMatchObject({ status: 'failed', error: expect.stringContaining('got NaN') });
-    expect(readFileSync(join(folder, 'run/metrics.jsonl'), 'utf8')).toBe('');
-    expect(existsSync(join(folder, 'run/adapter'))).toBe(false);
-  }, 60_000);
+  it.each([
+    ['the scoring before step 1', {}, /val\.jsonl, before step 1, row 0: the loss expected a finite number/],
+    [
+      'the first step',
+      { evaluateStart: false },
+      /train\.jsonl, step 1, row \d: the loss expected a finite number/,
+    ],
+  ])(
+    'stops %s with file, row and a whole run folder',
+    async (_, train, place) => {
+      const folder = tinyRun({ train });
+      rewrite(join(folder, 'model/model.safetensors'), (header, bytes) => {
+        bytes.writeFloatLE(Number.NaN, header[tensorNamed(header, q)].data_offsets[0]);
+      });
+      const told = await refusal(folder);
+      expect(told).toMatch(place);
+      expect(told).toMatch(/got NaN\. .* values of the checkpoint/);
+      const record = JSON.parse(readFileSync(join(folder, 'run/run.json'), 'utf8'));
+      expect(record).toMatchObject({ status: 'failed', error: expect.stringContaining('got NaN') });
+      expect(readFileSync(join(folder, 'run/metrics.jsonl'), 'utf8')).toBe('');
+      expect(existsSync(join(folder, 'run/adapter'))).toBe(false);
+    },
+    60_000,
+  );
 });
 
 describe('an adapter to go on from', () => {

@@ -1,36 +1,12 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { LabelToken, SeenRow } from '../../src/inspect/row.ts';
+import { main, runCommand } from '../support/command.ts';
 import { tinyRows, tinyRun } from '../train/tiny-run.ts';
 
-/** The command as people run it: what `npm run build` made, in a process of its own. */
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function lorikeet(...args: string[]): Promise<Ended> {
-  const { FORCE_COLOR: _, ...env } = process.env;
-  const child = spawn(process.execPath, [main, ...args], { env });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
-
+const lorikeet = (...args: string[]) => runCommand(args);
 const configOf = (folder: string) => join(folder, 'config.yaml');
 
 /** The rows of the one document on stdout. */

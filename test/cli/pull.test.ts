@@ -5,18 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { folderOf } from '../data/folder.ts';
 import { commit, model, type PlayedHub, playHub, sha256 } from '../hub/hub-server.ts';
+import { main, runCommand } from '../support/command.ts';
 import { tinyRun } from '../train/tiny-run.ts';
 
-/** The command as people run it: what `npm run build` made, in a process of its own, beside the server of this one. */
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const parquet = fileURLToPath(new URL('../fixtures/parquet/flat-snappy.parquet', import.meta.url));
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
+/** A command that can be ended from here. */
 function start(command: string[], env: Record<string, string>) {
   const child = spawn(command[0], command.slice(1), { env: { ...process.env, ...env } });
   const told = { stdout: '', stderr: '' };
@@ -26,12 +20,13 @@ function start(command: string[], env: Record<string, string>) {
   child.stderr.on('data', (text) => {
     told.stderr += text;
   });
-  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ ...told, code })));
+  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
+    child.on('close', (code) => resolve({ ...told, code })),
+  );
   return { kill: (signal: NodeJS.Signals) => child.kill(signal), ended };
 }
 
-const lorikeet = (args: string[], env: Record<string, string> = {}) =>
-  start([process.execPath, main, ...args], env).ended;
+const lorikeet = (args: string[], env: Record<string, string> = {}) => runCommand(args, { env });
 
 const environment = (hub: PlayedHub, home = folderOf({})) => ({ HF_HOME: home, HF_ENDPOINT: hub.url });
 const repoIn = ({ HF_HOME }: { HF_HOME: string }) => join(HF_HOME, 'hub/models--Qwen--Tiny-VL');

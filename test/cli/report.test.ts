@@ -1,33 +1,12 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { generatedRun, writeRun } from '../report/generated-run.ts';
 import { temporaryFolder } from '../report/temporary-folder.ts';
+import { runCommand } from '../support/command.ts';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function report(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [main, 'report', ...args]);
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
-
+const report = (...args: string[]) => runCommand(['report', ...args]);
 const written = () => writeRun(join(temporaryFolder(), 'run'), generatedRun());
 
 describe('lorikeet report', () => {

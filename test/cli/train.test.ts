@@ -1,40 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { runCommand } from '../support/command.ts';
 import { tinyRun } from '../train/tiny-run.ts';
-
-/** The command as people run it: what `npm run build` made, in a process of its own. */
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-interface Ended {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** `onOutput` is handed everything written so far, each time there is more. */
-function lorikeet(
-  args: string[],
-  onOutput?: (text: string, child: ChildProcess) => void,
-  env = {},
-): Promise<Ended> {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data) => {
-    stdout += data;
-    onOutput?.(stdout, child);
-  });
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
-  });
-}
 
 const metrics = (folder: string) =>
   readFileSync(join(folder, 'run', 'metrics.jsonl'), 'utf8')
@@ -45,7 +13,7 @@ const metrics = (folder: string) =>
 describe('lorikeet train', () => {
   it('trains, tells so in plain lines and exits 0', async () => {
     const folder = tinyRun();
-    const { code, stdout, stderr } = await lorikeet(['train', join(folder, 'config.yaml')]);
+    const { code, stdout, stderr } = await runCommand(['train', join(folder, 'config.yaml')]);
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(stdout).not.toContain('\x1b');
@@ -60,7 +28,8 @@ describe('lorikeet train', () => {
     }
     const lines = metrics(folder);
     expect(lines.at(-1)).toMatchObject({ type: 'finish', status: 'finished' });
-    expect(lines[0]).toMatchObject({
+    expect(lines[0]).toMatchObject({ type: 'baseline', step: 0 });
+    expect(lines[1]).toMatchObject({
       type: 'step',
       step: 1,
       learningRate: 1e-3,
@@ -71,10 +40,17 @@ describe('lorikeet train', () => {
   it('takes words of the config before or after the file', async () => {
     const folder = tinyRun();
     const file = join(folder, 'config.yaml');
-    const before = await lorikeet(['train', '--set', 'train.maxSteps=1', file]);
+    const before = await runCommand(['train', '--set', 'train.maxSteps=1', file]);
     expect(before.code).toBe(0);
     expect(before.stdout).toContain('step 1/1');
-    const after = await lorikeet(['train', file, '--overwrite', '--set', 'train.maxSteps=2', 'train.seed=7']);
+    const after = await runCommand([
+      'train',
+      file,
+      '--overwrite',
+      '--set',
+      'train.maxSteps=2',
+      'train.seed=7',
+    ]);
     expect(after.code).toBe(0);
     expect(metrics(folder).filter(({ type }) => type === 'step')).toHaveLength(2);
   });
@@ -82,8 +58,8 @@ describe('lorikeet train', () => {
   it('refuses to replace a run unasked', async () => {
     const folder = tinyRun({ train: { maxSteps: 1 } });
     const file = join(folder, 'config.yaml');
-    expect((await lorikeet(['train', file])).code).toBe(0);
-    const { code, stderr } = await lorikeet(['train', file]);
+    expect((await runCommand(['train', file])).code).toBe(0);
+    const { code, stderr } = await runCommand(['train', file]);
     expect(code).toBe(1);
     expect(stderr).toContain('--overwrite');
   });
@@ -108,7 +84,7 @@ describe('lorikeet train', () => {
     ],
   ])('exits 1 on %s, with words and no stack', async (_, args, word) => {
     const folder = tinyRun();
-    const { code, stderr } = await lorikeet(args(folder));
+    const { code, stderr } = await runCommand(args(folder));
     expect(code).toBe(1);
     expect(stderr).toContain(word);
     expect(stderr).not.toMatch(/\n\s+at /);
@@ -116,17 +92,19 @@ describe('lorikeet train', () => {
   });
 
   it('shows the stack when it is asked to', async () => {
-    const { stderr } = await lorikeet(['train', 'no.yaml'], undefined, { LORIKEET_DEBUG: '1' });
+    const { stderr } = await runCommand(['train', 'no.yaml'], { env: { LORIKEET_DEBUG: '1' } });
     expect(stderr).toMatch(/\n\s+at /);
   });
 
   it('stops at a step boundary at the first Ctrl-C, keeps what was learned and exits 130', async () => {
     const folder = tinyRun({ train: { epochs: 5000 } });
     let asked = false;
-    const { code, stdout } = await lorikeet(['train', join(folder, 'config.yaml')], (text, child) => {
-      if (asked || !text.includes('step 1/')) return;
-      asked = true;
-      child.kill('SIGINT');
+    const { code, stdout } = await runCommand(['train', join(folder, 'config.yaml')], {
+      onOutput(text, child) {
+        if (asked || !text.includes('step 1/')) return;
+        asked = true;
+        child.kill('SIGINT');
+      },
     });
     expect(code).toBe(130);
     expect(stdout).toContain('what was learned is kept');
@@ -135,12 +113,12 @@ describe('lorikeet train', () => {
   });
 
   it('says what it can do', async () => {
-    const help = await lorikeet(['--help']);
+    const help = await runCommand(['--help']);
     expect(help.code).toBe(0);
     expect(help.stdout).toContain('train');
-    const train = await lorikeet(['train', '--help']);
+    const train = await runCommand(['train', '--help']);
     expect(train.stdout).toContain('--set <key=value...>');
     expect(train.stdout).toContain('--overwrite');
-    expect((await lorikeet(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await runCommand(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });

@@ -1,13 +1,14 @@
 /** The page of inspected rows: what stands on it, and how it behaves in a browser where there is one. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { openInspection } from '../../src/inspect/inspection.ts';
 import { createPage } from '../../src/inspect/page.ts';
 import { folderOf } from '../data/folder.ts';
+import { hasBrowser, inBrowser, useBrowser } from '../support/browser.ts';
 import { reference, referenceRun } from './reference.ts';
 
 /** The page of the reference's rows, audited. */
@@ -48,27 +49,13 @@ it('says what is missing where there are no weights, and shows a row that is ref
   expect(text).not.toContain('accuracy');
 });
 
-const executablePath = '/usr/bin/chromium';
-
-describe.skipIf(!existsSync(executablePath))('in a browser (skipped where there is no chromium)', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run'],
-    });
-  });
-  afterAll(() => browser?.close());
+describe.skipIf(!hasBrowser)(inBrowser, () => {
+  const openPage = useBrowser();
 
   async function open(viewport = { width: 1100, height: 900 }): Promise<Page> {
     const file = join(folderOf({}), 'rows.html');
     writeFileSync(file, await written(referenceRun()));
-    const page = await browser.newPage({ viewport });
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-    await page.goto(pathToFileURL(file).href);
-    expect(problems).toEqual([]);
+    const { page } = await openPage(pathToFileURL(file).href, { viewport });
     return page;
   }
 

@@ -24,7 +24,7 @@ describe('train in the library', () => {
     const events: TrainEvent[] = [];
     for await (const event of library.train(await load())) events.push(event);
     clearInterval(timer);
-    const types = 'start estimate step step step evaluate step step step evaluate finish';
+    const types = 'start baseline estimate step step step evaluate step step step evaluate finish';
     expect(events.map(({ type }) => type).join(' ')).toBe(types);
     expect(ticks).toBeGreaterThan(20);
     expect(record().status).toBe('finished');
@@ -92,7 +92,9 @@ describe('train in the library', () => {
   });
 
   it('throws errors of the other threads as they are', async () => {
-    const { folder, record, load } = setUp({ train: { gradientAccumulation: 1, shuffle: false } });
+    const { folder, record, load } = setUp({
+      train: { gradientAccumulation: 1, shuffle: false, evaluateStart: false, gapRows: 0 },
+    });
     const config = await load();
     const error = await (async () => {
       for await (const event of library.train(config)) {

@@ -51,11 +51,12 @@ export function drawNoise(
   }</g>`;
 }
 
-/** The line that is read, with a dot at every point where there are few. */
-export function drawMain({ color, main, dashed }: Curve, x: Scale, y: Scale, area: Area): Html {
+/** The line that is read, with a dot at every point where there are few; a running mean has no points of its own. */
+export function drawMain({ color, main, dashed, window }: Curve, x: Scale, y: Scale, area: Area): Html {
   const look = dashed ? 'line dashed' : 'line';
   const drawn = main.filter((point) => isInside(point, y));
   const dots: Content =
+    window === undefined &&
     drawn.length <= fewPoints &&
     drawn.map(
       ([px, py]) => html`<circle class="f${color}" cx="${round(x(px))}" cy="${round(y(py))}" r="3.2"/>`,

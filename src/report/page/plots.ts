@@ -227,7 +227,7 @@ function measured(steps: readonly StepPoint[], name: string, what: Measured): Na
     description: what.description,
     x: step,
     y: { label: what.label, from: 0 },
-    series: [{ name: what.name, points, color: 0, smooth: true }],
+    series: [{ name: what.name, points, color: 0 }],
     width: 640,
     height: 200,
   });

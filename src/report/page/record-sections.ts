@@ -2,7 +2,7 @@ import { describeCheck } from '../../check/describe.ts';
 import { type Content, html } from '../../page/html.ts';
 import { count } from '../../words.ts';
 import type { RunStory } from '../run-story.ts';
-import { beginning, type Section, section } from './section.ts';
+import { beginning, type Section, section, withCode } from './section.ts';
 
 /** What the pass over the data before step 1 found. */
 export function checkSection({ record }: RunStory): Section | undefined {
@@ -64,7 +64,7 @@ document.addEventListener('input', (event) => {
 /** What these files do not say, and what they should hold and do not. */
 export function missingSections({ unknown, missing }: RunStory): Section[] {
   const list = (texts: string[]) =>
-    html`<ul>${texts.map((text) => html`<li class="data">${text}</li>`)}</ul>`;
+    html`<ul>${texts.map((text) => html`<li class="data">${withCode(text)}</li>`)}</ul>`;
   return [
     ...(unknown.length > 0
       ? [

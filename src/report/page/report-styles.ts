@@ -10,7 +10,7 @@ export const reportStyles = `${plotShapes}${themed((theme, root) => plotRules(th
 .lead{font-size:19px;color:var(--quiet)}
 .error{white-space:pre-wrap;overflow-wrap:anywhere;font:13.5px/1.6 var(--mono);color:var(--warning);margin:0 0 24px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:32px 0 10px}
-.tile{background:var(--card);border:1px solid var(--rule);border-radius:12px;padding:14px 18px}
+.tile{max-width:340px;background:var(--card);border:1px solid var(--rule);border-radius:12px;padding:14px 18px}
 .tile dt{font-size:13.5px;color:var(--quiet)}
 .tile dd{margin:2px 0 0;font-variant-numeric:tabular-nums}
 .tile b{display:block;font:600 28px/1.3 var(--serif)}
@@ -30,7 +30,7 @@ export const reportStyles = `${plotShapes}${themed((theme, root) => plotRules(th
 .finding p{max-width:60em;margin:0 0 6px}
 .suggestion::before{content:'→ ';color:var(--accent)}
 .plots{display:grid;gap:20px;margin:24px 0}
-.plots.pair{grid-template-columns:repeat(auto-fit,minmax(min(100%,470px),1fr));align-items:start}
+.plots.pair{grid-template-columns:repeat(auto-fill,minmax(min(100%,470px),1fr));align-items:start}
 .plots figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radius:12px}
 .plots svg{display:block;width:100%;height:auto;min-width:460px}
 .plots.wide svg{min-width:640px}

@@ -47,3 +47,8 @@ export function beginning(text: string, most: number): string {
   if (text.length <= most) return text;
   return `${text.slice(0, most)} … (${text.length - most} more characters)`;
 }
+
+/** Words between backticks as code. */
+export function withCode(text: string): Content {
+  return text.split(/`([^`]*)`/).map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : part));
+}

@@ -48,7 +48,7 @@ function whatHappened(story: RunStory): string {
     case 'stopped':
       return `It was stopped after ${progress}${time}.`;
     case 'failed':
-      return `It failed after ${progress}${time}. The error was:`;
+      return `It failed after ${progress}${time}${record?.error ? ':' : '.'}`;
     case 'running':
       return `By its files it is still going: ${progress}${time}${left === undefined ? '' : `, about ${duration(left)} left`}.`;
     default:

@@ -1,25 +1,17 @@
 /** The report in a real browser, from disk: nothing asked of any network, no error, and what a reader does. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { thumbnail } from '../../../src/data/image/render.ts';
 import { renderReport, reportPlots } from '../../../src/report/page/report-page.ts';
+import { hasBrowser, inBrowser, useBrowser } from '../../support/browser.ts';
 import { makeStory } from '../story.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-const executablePath = '/usr/bin/chromium';
-
-describe.skipIf(!existsSync(executablePath))('in a browser (skipped where there is no chromium)', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run'],
-    });
-  });
-  afterAll(() => browser?.close());
+describe.skipIf(!hasBrowser)(inBrowser, () => {
+  const openPage = useBrowser();
 
   async function story() {
     const data = new Uint8Array(60 * 40 * 3).fill(120);
@@ -29,19 +21,7 @@ describe.skipIf(!existsSync(executablePath))('in a browser (skipped where there 
   async function open(options: BrowserContextOptions = {}): Promise<Page> {
     const file = join(temporaryFolder(), 'report.html');
     writeFileSync(file, renderReport(await story()));
-    const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, ...options });
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(String(error)));
-    page.on(
-      'console',
-      (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()),
-    );
-    page.on('request', (request) => {
-      if (!request.url().startsWith('file:') && !request.url().startsWith('data:'))
-        problems.push(request.url());
-    });
-    await page.goto(pathToFileURL(file).href);
-    expect(problems).toEqual([]);
+    const { page } = await openPage(pathToFileURL(file).href, options);
     return page;
   }
 
@@ -108,8 +88,7 @@ describe.skipIf(!existsSync(executablePath))('in a browser (skipped where there 
     for (const { name, svg } of plots) writeFileSync(join(folder, `${name}.svg`), svg);
     const images = plots.map(({ name }) => `<img src="${name}.svg">`).join('');
     writeFileSync(join(folder, 'plots.html'), images);
-    const page = await browser.newPage();
-    await page.goto(pathToFileURL(join(folder, 'plots.html')).href);
+    const { page } = await openPage(pathToFileURL(join(folder, 'plots.html')).href);
     const widths = await page.evaluate('[...document.images].map((image) => image.naturalWidth)');
     expect(plots).toHaveLength(9);
     for (const width of widths as number[]) expect(width).toBeGreaterThanOrEqual(560);
