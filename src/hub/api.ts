@@ -3,7 +3,7 @@ import { LorikeetError } from '../errors.ts';
 import type { HubFetch } from './hub-fetch.ts';
 import { isCommit } from './model-id.ts';
 import type { HubFile } from './needed-files.ts';
-import { type Asked, hubError } from './refusals.ts';
+import { type Asked, hubError, noNetwork } from './refusals.ts';
 
 export interface HubRevision {
   commit: string;
@@ -21,7 +21,7 @@ const mostFiles = 10_000;
  */
 export async function readRevision(asked: Asked, hubFetch: HubFetch): Promise<HubRevision> {
   const { id, revision, access } = asked;
-  const options = { hubUrl: access.endpoint, fetch: boundedFetch(hubFetch) };
+  const options = { hubUrl: access.endpoint, fetch: boundedFetch(hubFetch, asked) };
   try {
     const { listFiles, modelInfo } = await import('@huggingface/hub');
     const info = await modelInfo({ name: id, revision, additionalFields: ['sha'], ...options });
@@ -69,12 +69,12 @@ function fileOf(entry: {
 }
 
 /** The package reads whole answers; none is longer than this. */
-function boundedFetch(hubFetch: HubFetch): typeof fetch {
+function boundedFetch(hubFetch: HubFetch, asked: Asked): typeof fetch {
   return async (input, init) => {
     const response = await hubFetch(String(input), init);
     const chunks: Uint8Array[] = [];
     let bytes = 0;
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of untilCut(response, asked)) {
       bytes += chunk.length;
       if (bytes > longestAnswer) throw new Error(`an answer of more than ${longestAnswer} bytes`);
       chunks.push(chunk);
@@ -82,4 +82,21 @@ function boundedFetch(hubFetch: HubFetch): typeof fetch {
     const { status, headers } = response;
     return new Response(Buffer.concat(chunks), { status, headers });
   };
+}
+
+/** Half an answer is no answer of another kind: the connection broke. */
+async function* untilCut({ body }: Response, asked: Asked): AsyncGenerator<Uint8Array> {
+  if (!body) return;
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((cause: Error) => {
+        throw cause.name === 'AbortError' ? cause : noNetwork(cause, asked);
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
 }

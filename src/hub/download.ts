@@ -1,10 +1,9 @@
 import type { Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LorikeetError } from '../errors.ts';
 import { hashStart, startHash } from './checksum.ts';
-import type { HubFetch } from './hub-fetch.ts';
+import { type HubFetch, waitFor } from './hub-fetch.ts';
 import type { HubFile } from './needed-files.ts';
 import { claimPartial, keepPartial } from './partial.ts';
 import { hubError } from './refusals.ts';
@@ -184,8 +183,4 @@ function diskFull({ path, bytes }: HubFile, cause: unknown): LorikeetError {
     'Its beginning was removed; whole files are kept. Make room, or set HF_HOME to a larger disk, and pull again.',
     cause,
   );
-}
-
-async function waitFor(seconds: number, signal?: AbortSignal): Promise<void> {
-  await sleep(seconds * 1000, undefined, { signal }).catch(() => {});
 }

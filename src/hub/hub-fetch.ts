@@ -76,6 +76,7 @@ function retryAfter(headers: Headers): number | undefined {
   return Number.isFinite(seconds) ? Math.max(1, seconds) : undefined;
 }
 
-async function waitFor(seconds: number, signal?: AbortSignal): Promise<void> {
+/** Ends early, without an error, where the signal is aborted. */
+export async function waitFor(seconds: number, signal?: AbortSignal): Promise<void> {
   await sleep(seconds * 1000, undefined, { signal }).catch(() => {});
 }
