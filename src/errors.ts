@@ -1,5 +1,6 @@
 /** The room an error comes from: what a program switches on. The words are for people and may change. */
 export type ErrorCode =
+  | 'hub' // fetching a model: names, refusals, connections, room
   | 'config' // a word in the config file or on the command line
   | 'data' // a row, a conversation, its labels
   | 'image' // a picture that cannot be read or used

@@ -66,6 +66,8 @@ export type {
   Question,
 } from './generate/request.ts';
 export type { SamplingOptions } from './generate/sampling.ts';
+export { modelFolder } from './hub/model-folder.ts';
+export { type PullEvent, type Pulled, type PullOptions, pull } from './hub/pull.ts';
 export {
   type Inspection,
   type InspectOptions,

@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const rooms = [
   'foundation',
   'formats',
+  'hub',
   'config',
   'data',
   'graph',
@@ -105,7 +106,9 @@ describe('src', () => {
     expect(importersOf((name) => name === 'onnxruntime-node')).toEqual(['runtime/session.ts']);
     expect(importersOf((name) => name === 'sharp')).toEqual(['data/image/sharp.ts']);
     const huggingface = importersOf((name) => name.startsWith('@huggingface/'));
-    expect(huggingface.filter((path) => roomOf(path) !== 'data')).toEqual([]);
+    expect(huggingface.filter((path) => roomOf(path) !== 'data')).toEqual(['hub/api.ts']);
+    expect(importersOf((name) => name === '@huggingface/hub')).toEqual(['hub/api.ts']);
+    expect(importersOf((name) => name.startsWith('hyparquet'))).toEqual(['data/parquet/hyparquet.ts']);
   });
 
   it('keeps data/ from knowing any model', () => {

@@ -157,6 +157,7 @@ describe('links', () => {
     'docs/export.md',
     'docs/merge.md',
     'docs/report.md',
+    'docs/pull.md',
     'docs/loss.md',
     'docs/training.md',
     'docs/inspect.md',

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Grid, ImageReference } from '../data/example.ts';
+import { keyOf } from '../data/image/source.ts';
 import type { RgbImage } from '../data/processor.ts';
 import type { Encoder } from '../train/encoder.ts';
 import { contentOf, type Look, lookOf } from './look.ts';
@@ -53,12 +53,6 @@ export function createLookAt({ decode, processor }: Pick<Encoder, 'decode' | 'pr
     known.set(key, picture);
     return picture;
   };
-}
-
-/** A data URL is as long as its picture; its hash is not. */
-function keyOf(reference: ImageReference): string {
-  if ('path' in reference) return reference.path;
-  return `data:${createHash('sha256').update(reference.dataUrl).digest('base64')}`;
 }
 
 /** Of all pixels, those whose three channels are 255. */

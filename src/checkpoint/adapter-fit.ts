@@ -1,6 +1,7 @@
 /** Does an adapter fit a base? Every tensor must have its place, or its training is lost without a word. */
 import { LorikeetError } from '../errors.ts';
 import { checkModelFolder } from '../formats/checkpoint-folder.ts';
+import { modelFolder } from '../hub/model-folder.ts';
 import { loadModelConfig } from '../models/qwen2-vl/config.ts';
 import { linearModules, loraTargets } from '../models/qwen2-vl/weights.ts';
 import { openUnchecked } from './adapter-facts.ts';
@@ -16,7 +17,8 @@ export interface AdapterFit {
 }
 
 /** Throws `adapter` and `checkpoint` errors where one of the two cannot be read at all. */
-export async function checkAdapterFit(dir: string, model: string): Promise<AdapterFit> {
+export async function checkAdapterFit(dir: string, base: string): Promise<AdapterFit> {
+  const model = modelFolder(base, process.cwd());
   await checkModelFolder(model);
   const config = await loadModelConfig(model);
   const { whole, broken, others, stored, unsupported } = await openUnchecked(dir);

@@ -2,11 +2,13 @@
  * Base + adapter as a model of its own, in the base's layout. Tensors pass through memory block by block, so that a
  * model needs its size on disk and not in memory; the folder appears whole or not at all.
  */
+
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { indexFile, openShards, singleFile } from '../formats/checkpoint-folder.ts';
 import { readJsonObject } from '../formats/json.ts';
 import { writeSafetensors } from '../formats/safetensors.ts';
+import { modelFolder } from '../hub/model-folder.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
 import { copyCompanions, type StoredDType } from './companions.ts';
@@ -40,8 +42,9 @@ export interface MergeOptions {
  * Writes the merged model. Throws `adapter` errors for an adapter that does not fit the base in every tensor,
  * `checkpoint` errors for base, output folder and disk.
  */
-export async function merge(options: MergeOptions): Promise<MergeReport> {
+export async function merge(given: MergeOptions): Promise<MergeReport> {
   const started = performance.now();
+  const options = { ...given, model: modelFolder(given.model, process.cwd()) };
   const { model, output, overwrite = false, signal } = options;
   await checkOutput({ dir: output, overwrite, sources: { model, adapter: options.adapter } });
   const job = await prepare(options);

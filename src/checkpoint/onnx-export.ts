@@ -2,11 +2,13 @@
  * A model, with an adapter merged into it or without, as the three ONNX graphs that transformers.js loads, and the
  * files beside them. Weights pass through memory block by block, as in a merge.
  */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { listFolder } from '../formats/atomic.ts';
 import { isObject, type JsonObject, readJsonObject } from '../formats/json.ts';
 import { encodeOnnx, type OnnxModel } from '../formats/onnx.ts';
+import { modelFolder } from '../hub/model-folder.ts';
 import { loadModelConfig } from '../models/qwen2-vl/config.ts';
 import { readSettings } from '../models/qwen2-vl/processor/settings.ts';
 import { spelledProcessor } from '../models/qwen2-vl/transformers-js.ts';
@@ -51,8 +53,9 @@ const suffixes = { f32: '', f16: '_fp16' };
 const dtypeNames = { f32: 'fp32', f16: 'fp16' };
 
 /** Writes the exported model. Throws as `merge` does. */
-export async function exportOnnx(options: OnnxExportOptions): Promise<MergeReport> {
+export async function exportOnnx(given: OnnxExportOptions): Promise<MergeReport> {
   const started = performance.now();
+  const options = { ...given, model: modelFolder(given.model, process.cwd()) };
   const { model, adapter: adapterDir, output, dtype = 'f32', overwrite = false, signal } = options;
   const sources = { model, ...(adapterDir !== undefined && { adapter: adapterDir }) };
   await checkOutput({ dir: output, overwrite, sources });

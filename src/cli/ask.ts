@@ -12,7 +12,7 @@ export function addAsk(program: Command): void {
     )
     .usage('--model DIR [--adapter DIR] [--image FILE ...] [options] "question"')
     .argument('[question]', 'the question; its pictures stand before it, in their order')
-    .option('--model <dir>', 'the model, a folder in Hugging Face layout')
+    .option('--model <dir>', 'the model: a folder in Hugging Face layout, or the id of a pulled one')
     .option(
       '--adapter <dir>',
       'an adapter, or the folder of a run, whose image and system settings then hold',

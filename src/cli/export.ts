@@ -10,7 +10,7 @@ export function addExport(program: Command): void {
         'Qwen2VLForConditionalGeneration, with their data, config, tokenizer and processor. The folder appears whole or not at all.',
     )
     .usage('--model DIR [--adapter DIR] --format onnx --output DIR [--dtype f32|f16]')
-    .requiredOption('--model <dir>', 'the base, a folder in Hugging Face layout')
+    .requiredOption('--model <dir>', 'the base: a folder in Hugging Face layout, or the id of a pulled model')
     .option('--adapter <dir>', 'an adapter to merge into it')
     .addOption(new Option('--format <format>', 'what to write').choices(['onnx']).makeOptionMandatory())
     .requiredOption('--output <dir>', 'the folder to write')

@@ -9,6 +9,7 @@ import { addExport } from './export.ts';
 import { describeFailure } from './failure.ts';
 import { addInspect } from './inspect.ts';
 import { addMerge } from './merge.ts';
+import { addPull } from './pull.ts';
 import { addReport } from './report.ts';
 import { addTrain } from './train.ts';
 import { addWatch } from './watch.ts';
@@ -24,6 +25,7 @@ const program = new Command('lorikeet')
   .showHelpAfterError('(lorikeet --help tells more)');
 
 // In the order in which people need them. Each loads what it runs when it is called: help and version come at once.
+addPull(program);
 addCheck(program);
 addInspect(program);
 addTrain(program);

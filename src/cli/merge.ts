@@ -10,7 +10,7 @@ export function addMerge(program: Command): void {
         'base has them, with its config, tokenizer and processor. The folder appears whole or not at all.',
     )
     .usage('--model DIR --adapter DIR --output DIR [--dtype same|f32|f16|bf16]')
-    .requiredOption('--model <dir>', 'the base, a folder in Hugging Face layout')
+    .requiredOption('--model <dir>', 'the base: a folder in Hugging Face layout, or the id of a pulled model')
     .requiredOption('--adapter <dir>', 'the adapter, as PEFT or Lorikeet writes it')
     .requiredOption('--output <dir>', 'the folder to write')
     .addOption(

@@ -1,6 +1,7 @@
 /** From a config file and the command line to a checked config with its defaults and where each word came from. */
 import path from 'node:path';
 import { type ErrorDetails, LorikeetError } from '../errors.ts';
+import { modelFolder } from '../hub/model-folder.ts';
 import { contradictions, type Problem, problemsOf, valueAt } from './problems.ts';
 import { type Config, type ConfigInput, configSchema, loraDefaults, pathWords } from './schema.ts';
 import { applySettings, parseSetting, type Setting } from './set.ts';
@@ -16,7 +17,7 @@ export interface ConfigDecision {
 export interface LoadedConfig {
   /** The config file, absolute; undefined for a config that a program made. */
   file?: string;
-  /** Defaults filled in, paths absolute. `lora` is absent where nobody wrote it. */
+  /** Defaults filled in, paths absolute, the id of a pulled model its folder. `lora` is absent where nobody wrote it. */
   config: Config;
   /** What trains. An `adapter` without a `lora` section brings its own rank, scale and modules. */
   method: 'lora' | 'full';
@@ -60,6 +61,12 @@ function check(unchecked: Unchecked): LoadedConfig {
   const problems = [...(parsed.success ? [] : problemsOf(parsed.error, tree)), ...contradictions(tree)];
   if (!parsed.success || problems.length > 0) return refuse(problems, unchecked);
   const config = withAbsolutePaths(parsed.data, folder);
+  try {
+    config.model = modelFolder(parsed.data.model, folder);
+  } catch (error) {
+    if (!(error instanceof LorikeetError)) throw error;
+    return refuse([{ words: ['model'], what: error.what, fix: error.fix ?? '' }], unchecked);
+  }
   return {
     config,
     method: config.full ? 'full' : 'lora',

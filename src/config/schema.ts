@@ -18,7 +18,7 @@ export const fieldsSchema = z.strictObject({
 });
 
 export const dataSchema = z.strictObject({
-  train: path.describe('rows to train on: .jsonl or .json'),
+  train: path.describe('rows to train on: .jsonl, .json or .parquet'),
   validation: path.optional().describe('rows to evaluate on, during and after training'),
   test: path.optional().describe('rows that are kept for the last word: lorikeet evaluate scores them'),
   images: path
@@ -97,7 +97,7 @@ export const trainSchema = z.strictObject({
 });
 
 export const configSchema = z.strictObject({
-  model: path.describe('folder in Hugging Face layout'),
+  model: path.describe('folder in Hugging Face layout, or the id of a pulled model'),
   adapter: path.optional().describe('adapter to go on from'),
   data: dataSchema,
   image: imageSchema.prefault({}),
@@ -119,9 +119,8 @@ export type TrainConfig = z.output<typeof trainSchema>;
 
 export const loraDefaults: LoraConfig = loraSchema.parse({});
 
-/** Words that name files and folders. */
+/** Words that name files and folders; `model` may be an id as well. */
 export const pathWords = [
-  'model',
   'adapter',
   'data.train',
   'data.validation',

@@ -41,7 +41,7 @@ export interface DatasetOptions {
 const sampledRows = 20;
 
 /**
- * Opens `.jsonl` (one JSON object a line) or a `.json` array and names the form of its rows from the first of them.
+ * Opens `.jsonl` (one JSON object a line), a `.json` array or `.parquet` and names the form of its rows from the first of them.
  *
  * @throws LorikeetError 'data' for a file that cannot be read, has no rows, or whose rows have no known form.
  */
@@ -50,14 +50,14 @@ export async function openDataset(file: string, options: DatasetOptions): Promis
   if (table.length === 0) {
     throw new LorikeetError('data', { file, what: 'at least one row expected, got none', fix: 'Add rows.' });
   }
-  const detected = detect(table, options);
+  const detected = await detect(table, options);
   const images = options.images ?? dirname(file);
   const context = { detected, folder: images, system: options.system };
   const { file: path, length, sha256, place } = table;
   const example = async (row: number) => {
     checkRow(row, table);
     try {
-      return parseRow(table.value(row), row, context);
+      return parseRow(await table.value(row), row, context);
     } catch (error) {
       throw withPlace(error, place(row));
     }
@@ -76,12 +76,12 @@ export async function openDataset(file: string, options: DatasetOptions): Promis
 }
 
 /** Rows that are broken do not vote on the form; each says so itself when it is read. */
-function detect(table: Table, options: DatasetOptions): DetectedForm {
+async function detect(table: Table, options: DatasetOptions): Promise<DetectedForm> {
   const rows = [];
   let broken: unknown;
   for (let row = 0; row < Math.min(sampledRows, table.length); row++) {
     try {
-      const value = table.value(row);
+      const value = await table.value(row);
       if (isRecord(value)) rows.push(value);
     } catch (error) {
       broken ??= error;

@@ -1,4 +1,5 @@
-import type { Example, ImageReference } from './example.ts';
+import type { Example, ImageName, ImageReference } from './example.ts';
+import { keyOf, nameOf } from './image/source.ts';
 import { withPlace } from './place.ts';
 
 /** In the conversation's order. */
@@ -15,13 +16,13 @@ export function eachImage<T>(example: Example, read: (image: ImageReference) => 
       try {
         return await read(image);
       } catch (error) {
-        throw withPlace(error, { row, ...('path' in image ? { file: image.path } : {}) });
+        throw withPlace(error, { row, ...('dataUrl' in image ? {} : { file: nameOf(image) }) });
       }
     }),
   );
 }
 
 /** The same for the same pictures in the same order. */
-export function picturesKey(images: readonly ImageReference[]): string {
-  return images.map((image) => ('path' in image ? image.path : image.dataUrl)).join('\n');
+export function picturesKey(images: readonly ImageName[]): string {
+  return images.map(keyOf).join('\n');
 }

@@ -1,7 +1,20 @@
 /** The validated forms of a sample, from a line of a file to tokens. Data only. */
 
 /** Where a picture's bytes are. Pixels are decoded when a batch needs them, never before. */
-export type ImageReference = { path: string } | { dataUrl: string };
+export type ImageReference = { path: string } | { dataUrl: string } | HeldImage;
+
+/** A picture whose bytes stood in the row itself, as in parquet. */
+export interface HeldImage extends HeldName {
+  bytes: Uint8Array;
+}
+
+/** Which picture it was, without its bytes: pictures with the same name are the same. */
+export interface HeldName {
+  held: string;
+}
+
+/** Enough of a reference to tell pictures apart and to name them. */
+export type ImageName = Exclude<ImageReference, HeldImage> | HeldName;
 
 export type ContentPart = { type: 'text'; text: string } | { type: 'image'; image: ImageReference };
 

@@ -2,30 +2,36 @@ import { statSync } from 'node:fs';
 import { type ErrorPlace, LorikeetError } from '../errors.ts';
 import { parseJson as parseStrictly } from '../formats/json.ts';
 import { indexLines, type LineIndex, readBytes, readLine } from './lines.ts';
+import { openParquet } from './parquet/table.ts';
 
-/** A data file as parsed rows, whatever its way of writing them: JSON lines, or one JSON array. */
+/** A data file as parsed rows, whatever its way of writing them: JSON lines, one JSON array, or parquet. */
 export interface Table {
   readonly file: string;
   readonly length: number;
   readonly sha256: string;
   /** Where a row stands, for errors. */
   place(row: number): ErrorPlace;
-  /** @throws LorikeetError 'data' naming file and line where it is not JSON. */
-  value(row: number): unknown;
+  /**
+   * What JSON gives; in a row of parquet, pictures may stand as bytes.
+   *
+   * @throws LorikeetError 'data' naming file and row where it cannot be read.
+   */
+  value(row: number): Promise<unknown>;
 }
 
 const maxArrayBytes = 400 * 2 ** 20; // the longest string V8 builds is 512 MiB
 
-/** Lines are indexed and read one by one when asked for; an array is parsed once and kept. */
+/** Lines are indexed and read one by one when asked for, parquet by row groups; an array is parsed once and kept. */
 export async function openTable(file: string): Promise<Table> {
-  const extension = /\.(csv|tsv|parquet|arrow|xlsx?)$/i.exec(file)?.[0];
+  const extension = /\.(csv|tsv|arrow|feather|xlsx?)$/i.exec(file)?.[0];
   if (extension !== undefined) {
     throw new LorikeetError('data', {
       file,
-      what: `.jsonl or .json expected, got ${extension}`,
+      what: `.jsonl, .json or .parquet expected, got ${extension}`,
       fix: 'Save it as JSON lines; in pandas: frame.to_json("train.jsonl", orient="records", lines=True).',
     });
   }
+  if (/\.parquet$/i.test(file)) return openParquet(file);
   const lines = await indexLines(file);
   return lines.isArray ? arrayTable(lines) : lineTable(lines);
 }
@@ -33,7 +39,7 @@ export async function openTable(file: string): Promise<Table> {
 function lineTable(lines: LineIndex): Table {
   const { file, sha256 } = lines;
   const place = (row: number) => ({ file, line: lines.numbers[row], row });
-  const value = (row: number) => {
+  const value = async (row: number) => {
     const bytes = readLine(lines, row);
     if (bytes.length < lines.lengths[row]) throw changed(place(row));
     return parseJson(bytes, place(row), 'Write each row as one JSON object on one line.');
@@ -64,7 +70,8 @@ function arrayTable({ file, sha256 }: LineIndex): Table {
     'Write the rows as one JSON array, or one row a line.',
   );
   if (!Array.isArray(rows)) throw new LorikeetError('data', { file, what: 'a JSON array expected' });
-  return { file, sha256, length: rows.length, place: (row) => ({ file, row }), value: (row) => rows[row] };
+  const value = async (row: number) => rows[row];
+  return { file, sha256, length: rows.length, place: (row) => ({ file, row }), value };
 }
 
 function parseJson(bytes: Uint8Array, place: ErrorPlace, fix: string): unknown {

@@ -87,5 +87,6 @@ function requestOf(turns: readonly Turn[], maxNewTokens: number): AnswerRequest 
 }
 
 function pictureOf(image: ImageReference): Picture {
-  return 'path' in image ? image.path : image.dataUrl;
+  if ('path' in image) return image.path;
+  return 'held' in image ? image.bytes : image.dataUrl;
 }

@@ -53,7 +53,7 @@ export async function checkModelFolder(dir: string): Promise<void> {
   if (!status) {
     refuse(
       'model expected a folder with a checkpoint in Hugging Face layout, found no such folder',
-      'Nothing is fetched from a network: download the model first (hf download NAME --local-dir DIR) and name that folder.',
+      'Correct the path; a model of the hub is fetched once with: lorikeet pull ORG/NAME.',
     );
   }
   if (!status?.isDirectory()) {

@@ -1,9 +1,11 @@
 /** Questions in, answers out, in the thread that calls: `loadModel` runs it in one of its own. */
 import type { Example, ImageReference } from '../data/example.ts';
 import { imagesOf } from '../data/example-images.ts';
+import { keyOf } from '../data/image/source.ts';
 import type { ImagePatches } from '../data/processor.ts';
 import { createTokenReader } from '../data/token-texts.ts';
 import { LorikeetError } from '../errors.ts';
+import { modelFolder } from '../hub/model-folder.ts';
 import { createEncoder, type Encoder, type EncoderSettings } from '../train/encoder.ts';
 import { CachedModel } from './cached-model.ts';
 import type { ModelFacts, Pictures } from './calls.ts';
@@ -83,10 +85,11 @@ export class Engine {
     this.#endTokenIds = endTokenIds;
   }
 
-  static async open({ model: modelDir, adapter, image = {}, threads, pack }: EngineOptions): Promise<Engine> {
+  static async open({ model, adapter, image = {}, threads, pack }: EngineOptions): Promise<Engine> {
+    const modelDir = modelFolder(model, process.cwd());
     const encoder = await createEncoder({ modelDir, image, maxLength: Number.MAX_SAFE_INTEGER });
-    const model = await CachedModel.open({ modelDir, adapterDir: adapter, threads, pack });
-    return new Engine(model, encoder, await endTokens(modelDir, model.config, encoder.tokenizer));
+    const cached = await CachedModel.open({ modelDir, adapterDir: adapter, threads, pack });
+    return new Engine(cached, encoder, await endTokens(modelDir, cached.config, encoder.tokenizer));
   }
 
   facts(): ModelFacts {
@@ -233,7 +236,7 @@ function rememberPictures<T>(
 ): (image: ImageReference) => Promise<T> {
   const known = new Map<string, Promise<T>>();
   return (image) => {
-    const key = 'path' in image ? image.path : image.dataUrl;
+    const key = keyOf(image);
     const picture = known.get(key) ?? read(image);
     known.set(key, picture);
     picture.catch(() => known.delete(key)); // the file may be mended

@@ -5,6 +5,7 @@ import { readAdapter, writeAdapter } from '../checkpoint/peft.ts';
 import type { FullConfig, LoraConfig } from '../config/schema.ts';
 import { loraDefaults } from '../config/schema.ts';
 import { readTensor, type TensorLocation } from '../formats/safetensors.ts';
+import { pulledModel } from '../hub/cache.ts';
 import { loadModelConfig, modelType, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { trainsVision } from '../models/qwen2-vl/forward.ts';
 import {
@@ -117,7 +118,10 @@ async function loraParameters(
     write: (dir) =>
       writeAdapter(
         dir,
-        { config: { rank, alpha, dropout, rslora, baseModel: modelDir }, tensors: byName(roles.trainables) },
+        {
+          config: { rank, alpha, dropout, rslora, baseModel: pulledModel(modelDir)?.id ?? modelDir },
+          tensors: byName(roles.trainables),
+        },
         targets,
       ),
     decisions: [

@@ -3,6 +3,7 @@ import { encodeExample, encodePrompt } from '../data/encode.ts';
 import type { Encoded, Example, Grid, ImageReference } from '../data/example.ts';
 import { eachImage } from '../data/example-images.ts';
 import { type DecodedImage, type DecodeOptions, decodeImage, imageSize } from '../data/image/decode.ts';
+import { keyOf } from '../data/image/source.ts';
 import type { ImagePatches, Processor } from '../data/processor.ts';
 import { type ChatTokenizer, loadTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
@@ -72,7 +73,7 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
     const grids = images.map(({ grid }) => grid);
     return { encoded: encode(example, grids), patches: images.map(({ values }) => values) };
   };
-  const gridOf = rememberPaths(async (reference) => {
+  const gridOf = rememberGrids(async (reference) => {
     const { width, height } = await imageSize(reference);
     return processor.gridFor(width, height);
   });
@@ -113,14 +114,14 @@ function visionTokensOf(config: Qwen2VLConfig, { specialTokens }: ChatTokenizer)
 }
 
 /** Many rows ask about one picture. */
-function rememberPaths(
+function rememberGrids(
   read: (image: ImageReference) => Promise<Grid>,
 ): (image: ImageReference) => Promise<Grid> {
   const known = new Map<string, Promise<Grid>>();
   return (image) => {
-    if (!('path' in image)) return read(image);
-    const grid = known.get(image.path) ?? read(image);
-    known.set(image.path, grid);
+    const key = keyOf(image);
+    const grid = known.get(key) ?? read(image);
+    known.set(key, grid);
     return grid;
   };
 }

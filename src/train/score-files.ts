@@ -1,6 +1,7 @@
 /** From scored rows to the lines and small pictures of `scores/`, which tell them without the data at hand. */
 import type { Dataset } from '../data/dataset.ts';
 import type { Example, ImageReference } from '../data/example.ts';
+import { imagesOf } from '../data/example-images.ts';
 import { thumbnail } from '../data/image/render.ts';
 import { nameInFolder } from '../data/image/source.ts';
 import type { RgbImage } from '../data/processor.ts';
@@ -35,7 +36,7 @@ export async function* describeRows(
   const shown = rowsShown(rows);
   for (const row of rows) {
     const example = await datasets[row.split]?.example(row.row);
-    const picture = shown.has(row) ? await pictureOf(row, decode, keep) : undefined;
+    const picture = example && shown.has(row) ? await pictureOf(row, example, decode, keep) : undefined;
     yield {
       step,
       split: row.split,
@@ -64,12 +65,13 @@ function meanLoss({ losses }: ScoredRow): number {
 }
 
 async function pictureOf(
-  { split, row, images }: ScoredRow,
+  { split, row }: ScoredRow,
+  example: Example,
   decode: Decode,
   keep: (name: string, jpeg: Uint8Array) => Promise<void>,
 ): Promise<string | undefined> {
   const name = `${split}-${row}.jpg`;
-  const jpeg = await decode(images[0]).then(
+  const jpeg = await decode(imagesOf(example)[0]).then(
     (image) => thumbnail(image, pictureSide),
     () => undefined, // scored from pixels that were read earlier; the file may be gone since
   );

@@ -1,4 +1,5 @@
-import { type Encoded, type ImageReference, isLabel, tokenKinds } from '../data/example.ts';
+import { type Encoded, type ImageName, isLabel, tokenKinds } from '../data/example.ts';
+import { withoutBytes } from '../data/image/source.ts';
 import { LorikeetError } from '../errors.ts';
 import { type Certainty, calibrationOfTokens } from './calibration.ts';
 import type { Scores, Split } from './events.ts';
@@ -8,7 +9,7 @@ import type { SampleLoss } from './step.ts';
 export interface ScoredRow<S extends string = Split> extends SampleLoss {
   split: S;
   row: number;
-  images: readonly ImageReference[];
+  images: readonly ImageName[];
   /** [N] where they stand in the text. */
   positions: Int32Array;
   /** [N] */
@@ -36,7 +37,7 @@ export function scoredRow<S extends string>(split: S, encoded: Encoded, result: 
   return {
     split,
     row: encoded.row,
-    images: encoded.images,
+    images: encoded.images.map(withoutBytes),
     positions: Int32Array.from(positions),
     ids: Int32Array.from(positions, (t) => encoded.ids[t]),
     kinds: Uint8Array.from(positions, (t) => encoded.kinds[t]),

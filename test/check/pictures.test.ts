@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createLookAt, topShare } from '../../src/check/pictures.ts';
 import type { Grid, ImageReference } from '../../src/data/example.ts';
 import type { DecodedImage } from '../../src/data/image/decode.ts';
+import { nameOf } from '../../src/data/image/source.ts';
 import { LorikeetError } from '../../src/errors.ts';
 
 /** Decodes `5.png` and `data:5` to a grey of that level, and counts how often and how many at once. */
@@ -12,7 +13,7 @@ function decoder() {
     seen.most = Math.max(seen.most, ++seen.atOnce);
     await new Promise((resolve) => setTimeout(resolve, 1));
     seen.atOnce--;
-    const name = 'path' in reference ? reference.path : reference.dataUrl;
+    const name = nameOf(reference);
     const level = Number(/\d+/.exec(name)![0]);
     if (level > 255) throw new LorikeetError('image', { file: name, what: 'damaged' });
     return { width: 4, height: 4, data: new Uint8Array(48).fill(level), isSixteenBitGrey: false };

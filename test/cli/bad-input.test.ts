@@ -134,7 +134,7 @@ describe('a broken checkpoint is refused by file and tensor, and leaves no run f
     [
       'no folder at all',
       (folder) => rmSync(join(folder, 'model'), { recursive: true }),
-      /model expected a folder .* found no such folder.*download the model first/,
+      /model expected a folder .* found no such folder.*lorikeet pull ORG\/NAME/,
     ],
   ];
 

@@ -171,7 +171,9 @@ describe('problems', () => {
     );
     expect(error.what).toMatch(/^has 5 problems:/);
     const lines = error.message.split('\n').slice(1);
-    expect(lines[0]).toMatch(/:1: model is missing\. It is needed: folder in Hugging Face layout\.$/);
+    expect(lines[0]).toMatch(
+      /:1: model is missing\. It is needed: folder in Hugging Face layout, or the id of a pulled model\.$/,
+    );
     expect(lines[1]).toMatch(/:1: modle is not a word of the config\. Use model\.$/);
     expect(lines[2]).toMatch(/:3: data\.train expected text, got 3\.$/);
     expect(lines[3]).toMatch(/:5: train\.epochs expected a number, got the text "two"\.$/);
@@ -257,7 +259,7 @@ describe('problems', () => {
   it('offer no default where there is none', async () => {
     const { message } = await problem('model:\ndata: { train: a }\noutput: b');
     expect(message).toContain(
-      ':1: model expected text, got nothing. Give it a value: folder in Hugging Face layout.',
+      ':1: model expected text, got nothing. Give it a value: folder in Hugging Face layout, or the id of a pulled model.',
     );
   });
 

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { LorikeetError } from '../../errors.ts';
-import type { ImageReference } from '../example.ts';
+import type { HeldImage, ImageName, ImageReference } from '../example.ts';
 
 /** Larger than any picture within the pixel limit needs to be. */
 const maxBytes = 512 * 2 ** 20;
@@ -12,31 +13,50 @@ const startBytes = 64 * 1024;
 const dataUrlHead = /^data:([\w.+-]+\/[\w.+-]+)?(;[\w.+-]+=[^;,]*)*;base64,/i;
 
 /** A reference in few words, for messages: never the whole of a data URL. */
-export function nameOf(reference: ImageReference): string {
+export function nameOf(reference: ImageName): string {
   if ('path' in reference) return reference.path;
+  if ('held' in reference) return reference.held;
   const { dataUrl } = reference;
   return dataUrl.length <= 48 ? dataUrl : `${dataUrl.slice(0, 40)}... (${dataUrl.length} characters)`;
 }
 
+/** The same for the same file or the same bytes, and short whatever they are. */
+export function keyOf(reference: ImageName): string {
+  if ('path' in reference) return reference.path;
+  if ('held' in reference) return `held:${reference.held}`;
+  return `data:${createHash('sha256').update(reference.dataUrl).digest('base64')}`;
+}
+
+/** What is kept of a reference when its row is let go. */
+export function withoutBytes(reference: ImageReference): ImageName {
+  return 'held' in reference ? { held: reference.held } : reference;
+}
+
 /** As the data names it: from the folder of its pictures, where it is in there. */
-export function nameInFolder(reference: ImageReference, folder: string): string {
+export function nameInFolder(reference: ImageName, folder: string): string {
   const name = 'path' in reference ? relative(folder, reference.path) : '';
   return name === '' || name.startsWith('..') || isAbsolute(name) ? nameOf(reference) : name;
 }
 
 /** The encoded bytes of a picture, bounded before they are read. Throws an `image` error. */
 export async function readSource(reference: ImageReference): Promise<Uint8Array> {
-  return 'path' in reference ? readPath(reference.path) : readDataUrl(reference);
+  if ('path' in reference) return readPath(reference.path);
+  return 'held' in reference ? readHeld(reference) : readDataUrl(reference);
 }
 
 /** The first bytes of a picture, and whether they are all of it. */
 export async function readStart(reference: ImageReference): Promise<{ bytes: Uint8Array; isWhole: boolean }> {
-  if ('dataUrl' in reference) return { bytes: readDataUrl(reference), isWhole: true };
+  if (!('path' in reference)) return { bytes: await readSource(reference), isWhole: true };
   return withFile(reference.path, async (file, size) => {
     const bytes = new Uint8Array(Math.min(size, startBytes));
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
     return { bytes: bytes.subarray(0, bytesRead), isWhole: size <= bytesRead };
   });
+}
+
+function readHeld({ held, bytes }: HeldImage): Uint8Array {
+  checkLength(bytes.length, held);
+  return bytes;
 }
 
 function readPath(path: string): Promise<Uint8Array> {

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LorikeetError } from '../../errors.ts';
-import type { ImageReference } from '../example.ts';
+import type { HeldImage, ImageReference } from '../example.ts';
 import { isRecord, type JsonObject, named, own } from './own.ts';
 
 /** Where a row says a picture is, and the file that is meant. */
@@ -22,12 +23,14 @@ export function ownSource(object: JsonObject): unknown {
 }
 
 /**
- * Resolves what a row writes (a path, an id, a `file://` or `data:` URL, or an object that holds one) against
+ * Resolves what a row writes (a path, an id, a `file://` or `data:` URL, an object that holds one, or the picture's bytes) against
  * `folder`. Absolute paths and `..` are taken as written: the file is the user's own.
  *
  * @throws LorikeetError 'data' where it names no local picture, 'image' naming the paths tried where there is none.
  */
 export function resolveImage(source: unknown, folder: string): ImageReference {
+  const held = heldImage(source);
+  if (held) return held;
   const text = sourceText(source);
   if (/^data:/i.test(text)) return { dataUrl: checkedDataUrl(text) };
   if (/^https?:/i.test(text)) throw noNetwork(text);
@@ -35,6 +38,23 @@ export function resolveImage(source: unknown, folder: string): ImageReference {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) throw unusable(text, 'a path, a file:// URL or a data: URL');
   if (text.includes('\0')) throw unusable(text, 'a path without a zero character');
   return { path: existing(text, candidates(resolve(folder, text))) };
+}
+
+/** Bytes in the row itself, alone or as the `datasets` library writes them: `{ bytes, path }`. */
+function heldImage(source: unknown): HeldImage | undefined {
+  if (source instanceof Uint8Array) return holdBytes(source, undefined);
+  if (!isRecord(source)) return undefined;
+  const bytes = own(source, 'bytes');
+  if (bytes instanceof Uint8Array) return holdBytes(bytes, own(source, 'path'));
+  const inner = ownSource(source);
+  return inner instanceof Uint8Array || isRecord(inner) ? heldImage(inner) : undefined;
+}
+
+/** Named by content, because such files call many pictures alike or not at all. Copied, so that its row group can go. */
+function holdBytes(bytes: Uint8Array, path: unknown): HeldImage {
+  const digest = createHash('sha256').update(bytes).digest('hex').slice(0, 24);
+  const name = typeof path === 'string' ? basename(path).slice(-100) : '';
+  return { held: `${name === '' ? 'picture' : name} (sha256 ${digest})`, bytes: bytes.slice() };
 }
 
 function sourceText(source: unknown): string {

@@ -15,6 +15,7 @@ export function own(object: JsonObject, name: string): unknown {
 export function named(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (isRecord(value)) return `an object with ${Object.keys(value).slice(0, 8).join(', ') || 'no names'}`;
   const text = JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;

@@ -1,14 +1,17 @@
 /** The facts of a run that a paragraph or a slide names, each known or absent. */
 import { basename } from 'node:path';
 import type { LoraConfig } from '../../config/schema.ts';
+import { pulledModel } from '../../hub/cache.ts';
 import { number } from '../../words.ts';
 import { configOf } from '../curves.ts';
 import type { EvaluationPoint, RunStory } from '../run-story.ts';
 
-/** The last part of a path of any system; what the run called the model. */
+/** The id of a pulled model, or the last part of a path of any system; what the run called the model. */
 export function modelName({ record, adapterConfig }: RunStory): string | undefined {
   const path = record?.model ?? adapterConfig?.base_model_name_or_path;
   if (typeof path !== 'string' || path === '') return undefined;
+  const pulled = pulledModel(path);
+  if (pulled) return pulled.id;
   return basename(path.replaceAll('\\', '/')).slice(0, 200) || path.slice(0, 200);
 }
 

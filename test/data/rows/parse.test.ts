@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../../src/data/dataset.ts';
 import type { Example } from '../../../src/data/example.ts';
+import { nameInFolder } from '../../../src/data/image/source.ts';
 import type { Fields } from '../../../src/data/rows/fields.ts';
 import { folderOf } from '../folder.ts';
 
@@ -18,7 +19,7 @@ function told(example: Example, folder: string): string[] {
   return example.turns.map(({ role, content }) => {
     const parts = content.map((part) => {
       if (part.type === 'text') return part.text;
-      return `[${'path' in part.image ? part.image.path.replace(`${folder}/`, '') : part.image.dataUrl}]`;
+      return `[${nameInFolder(part.image, folder)}]`;
     });
     return `${role}:${parts.join('')}`;
   });
