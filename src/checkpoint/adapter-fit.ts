@@ -40,7 +40,7 @@ export async function checkAdapterFit(dir: string, base: string): Promise<Adapte
   // The last word is that of the reader itself: what it refuses does not fit.
   if (problems.length === 0)
     problems.push(...(await refusedBecause(() => openAdapter(dir, loraTargets(config)))));
-  return { model, fits: problems.length === 0, tensors: stored.size, problems };
+  return { model: base, fits: problems.length === 0, tensors: stored.size, problems };
 }
 
 async function refusedBecause(open: () => Promise<unknown>): Promise<string[]> {
