@@ -55,7 +55,7 @@ export function clusteredEstimate(shares: readonly Share[], seed: number): Estim
   };
 }
 
-type Sums = Pick<Share, 'sum' | 'weight'>;
+export type Sums = Pick<Share, 'sum' | 'weight'>;
 
 export function sumClusters(shares: readonly Share[]): Map<string, Sums> {
   const clusters = new Map<string, Sums>();
@@ -68,7 +68,7 @@ export function sumClusters(shares: readonly Share[]): Map<string, Sums> {
   return clusters;
 }
 
-function ratioOf(clusters: readonly Sums[]): number {
+export function ratioOf(clusters: readonly Sums[]): number {
   let sum = 0;
   let weight = 0;
   for (const cluster of clusters) {
