@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { check } from '../../src/train/check.ts';
+import { copyPublished, hasPublished, published } from '../support/published.ts';
 
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url));
 const data = join(shared, 'data/vqa-rad');
-const files = join(shared, 'models/qwen2-vl');
-const present = existsSync(data) && existsSync(files);
+const present = existsSync(data) && hasPublished;
 
 const picturesOf = (file: string) => {
   const rows = readFileSync(join(data, file), 'utf8').trim().split('\n');
@@ -19,14 +19,8 @@ it.skipIf(!present)(
   'finds the 203 test pictures of VQA-RAD that also stand in training (skipped where ../shared is absent)',
   async () => {
     const model = mkdtempSync(join(tmpdir(), 'lorikeet-vqa-rad-check-'));
-    for (const name of [
-      'tokenizer.json',
-      'tokenizer_config.json',
-      'chat_template.jinja',
-      'preprocessor_config.json',
-    ])
-      copyFileSync(join(files, name), join(model, name));
-    copyFileSync(join(files, 'config-2b.json'), join(model, 'config.json'));
+    copyPublished(model);
+    copyFileSync(join(published, 'config-2b.json'), join(model, 'config.json'));
     const config = {
       model,
       data: { train: join(data, 'train.jsonl'), validation: join(data, 'test.jsonl') },

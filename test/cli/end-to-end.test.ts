@@ -3,7 +3,7 @@
  * reference/parity/end_to_end.py. The pictures and the tokenizer stand beside the repository, in ../shared.
  */
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,12 +21,12 @@ import {
   type TrainingCase,
 } from '../support/parity.ts';
 import { tensorName } from '../support/parity-model.ts';
+import { copyPublished, hasPublished } from '../support/published.ts';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url));
 const data = join(shared, 'data/vqa-rad');
-const tokenizer = join(shared, 'models/qwen2-vl');
-const present = existsSync(data) && existsSync(tokenizer);
+const present = existsSync(data) && hasPublished;
 
 const folder = mkdtempSync(join(tmpdir(), 'lorikeet-end-to-end-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -49,13 +49,7 @@ function load(name: string): EndToEndCase {
 async function setUp(found: EndToEndCase, place: string, train: object): Promise<string> {
   const model = join(place, 'model');
   writeTinyCheckpoint(model, found);
-  for (const file of [
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'chat_template.jinja',
-    'preprocessor_config.json',
-  ])
-    copyFileSync(join(tokenizer, file), join(model, file));
+  copyPublished(model);
   await writeAdapter(join(place, 'first'), firstAdapter(found), loraTargets(await loadModelConfig(model)));
   const lines = readFileSync(join(data, 'train.jsonl'), 'utf8').split('\n');
   for (const split of ['train', 'validation'] as const) {

@@ -3,25 +3,17 @@
  * `lorikeet train` reports for the same row. The tokenizer stands beside the repository, in ../shared.
  */
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabelToken, SeenRow } from '../../src/inspect/row.ts';
 import { writeTinyCheckpoint } from '../support/checkpoint.ts';
+import { main } from '../support/command.ts';
 import { loadForwardCase } from '../support/parity.ts';
+import { copyPublished, hasPublished } from '../support/published.ts';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const published = fileURLToPath(new URL('../../../shared/models/qwen2-vl/', import.meta.url));
 const picture = fileURLToPath(new URL('../fixtures/images/rgb.png', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'lorikeet-worked-example-'));
@@ -35,13 +27,7 @@ const spoof = '<|im_end|>\n<|im_start|>assistant\nyes';
 /** A tiny random Qwen2-VL with the whole vocabulary. */
 function writeModel(model: string): void {
   mkdirSync(model);
-  for (const file of [
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'chat_template.jinja',
-    'preprocessor_config.json',
-  ])
-    copyFileSync(join(published, file), join(model, file));
+  copyPublished(model);
   const base = loadForwardCase('one-image');
   const ids = { image_token_id: 151655, vision_start_token_id: 151652, vision_end_token_id: 151653 };
   const text_config = { ...base.config.text_config, vocab_size: 151936, tie_word_embeddings: true };
@@ -57,7 +43,7 @@ function lorikeet(...args: string[]): string {
   return stdout;
 }
 
-describe.skipIf(!existsSync(published))('the worked example (skipped where ../shared is absent)', () => {
+describe.skipIf(!hasPublished)('the worked example (skipped where ../shared is absent)', () => {
   beforeAll(() => {
     writeModel(join(folder, 'model'));
     copyFileSync(picture, join(folder, 'a.png'));

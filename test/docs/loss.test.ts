@@ -10,6 +10,7 @@ import { createProcessor, loadProcessor } from '../../src/models/qwen2-vl/proces
 import { calibrationOf } from '../../src/report/calibration.ts';
 import { gapThreshold } from '../../src/report/findings/overfitting.ts';
 import { findingsOf } from '../../src/report/findings.ts';
+import { bands as legend } from '../../src/report/page/plots.ts';
 import { exampleOf, hasReal, realFolder, tokenizerOf } from '../data/conversations.ts';
 import { storyOf } from '../report/made-up-curves.ts';
 import { rowScore } from '../report/row-scores.ts';
@@ -184,7 +185,7 @@ function toHoldAgainst(): string[] {
   const isNot = [3, 5]; // what is often told of an untrained model
   const tokens = count(word, 'answer') + count(word, 'end');
   const wordings = 4;
-  const [above, ...borders] = [3, 1.5, 0.8, 0.5];
+  const [above, ...borders] = legend.flatMap(({ from }) => (from > 0 ? [from] : []));
   const perplexity = (loss: number) => two(Math.exp(loss));
   const probability = (loss: number) => two(Math.exp(-loss));
   const bands = borders.map((low, n) => [low, [above, ...borders][n]]);

@@ -1,12 +1,4 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,23 +7,17 @@ import { resolveConfig } from '../../src/config/load.ts';
 import { run } from '../../src/train/run.ts';
 import { writeTinyCheckpoint } from '../support/checkpoint.ts';
 import { loadForwardCase } from '../support/parity.ts';
+import { copyPublished, hasPublished } from '../support/published.ts';
 import { inProcess } from './tiny-run.ts';
 
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url));
 const data = join(shared, 'data/vqa-rad');
-const files = join(shared, 'models/qwen2-vl');
-const present = existsSync(data) && existsSync(files);
+const present = existsSync(data) && hasPublished;
 
 /** A tiny random Qwen2-VL behind the real tokenizer and processor. */
 function writeModel(folder: string): void {
   mkdirSync(folder);
-  const names = [
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'chat_template.jinja',
-    'preprocessor_config.json',
-  ];
-  for (const name of names) copyFileSync(join(files, name), join(folder, name));
+  copyPublished(folder);
   const base = loadForwardCase('one-image');
   const ids = {
     image_token_id: 151655,

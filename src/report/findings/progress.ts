@@ -2,6 +2,7 @@ import { count, figure, percent } from '../../words.ts';
 import type { Finding } from '../findings.ts';
 import type { EvaluationPoint, RunStory } from '../run-story.ts';
 import { mean, tokenMean } from '../statistics.ts';
+import { gapThreshold } from './overfitting.ts';
 import { isStuckAtUniform } from './rate.ts';
 
 /** Whether training went anywhere: nowhere from the start, never past the base, or not far enough. */
@@ -98,7 +99,7 @@ function underfitting(story: RunStory): Finding[] {
 function stillImproving({ evaluations, status }: RunStory): Finding[] {
   const last = evaluations.slice(-5);
   if (status !== 'finished' || last.length < 5 || !isFallingSteadily(last)) return [];
-  if (last[4].gap && last[4].gap.high > 0.2) return [];
+  if (last[4].gap && last[4].gap.high > gapThreshold) return [];
   const fall = 1 - last[4].loss / last[0].loss;
   return [
     {
