@@ -6,6 +6,8 @@ import { contentOf, type Look, lookOf } from './look.ts';
 
 /** What is kept of a picture. The same content is the same object, whatever its files are called. */
 export interface Picture {
+  /** SHA-256 of its size and decoded pixels, base64. */
+  content: string;
   width: number;
   height: number;
   grid: Grid;
@@ -36,6 +38,7 @@ export function createLookAt({ decode, processor }: Pick<Encoder, 'decode' | 'pr
     if (same) return same;
     const grid = processor.gridFor(image.width, image.height);
     const picture = {
+      content,
       width: image.width,
       height: image.height,
       grid,

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
-import { type Encoded, isLabel } from '../data/example.ts';
+import { isLabel } from '../data/example.ts';
 import { isBadRow } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import type { RowSize } from '../train/course.ts';
@@ -31,6 +31,8 @@ export interface Survey {
   rows: number[];
   /** In the order of `rows`. */
   sizes: RowSize[];
+  /** In the order of `rows`: what each row's pictures hold, as `Picture.content` tells them apart. */
+  contents: string[][];
   skipped: { row: number; reason: string }[];
   summary: DataSummary;
 }
@@ -50,7 +52,7 @@ export async function* survey(
   for await (const row of readRows(dataset, reading)) {
     if ('error' in row) refused.push(skipOrStop(found, row.error, row.row, options));
     else {
-      addRow(found, row.encoded, options.patchLength);
+      addRow(found, row, options.patchLength);
       for (const tally of tallies) tally.add(row);
     }
     const event = clock.tick(split, row.row + 1, dataset.length);
@@ -78,16 +80,21 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Sp
     longestRow: 0,
     cutRows: 0,
   };
-  return { split, rows: [], sizes: [], skipped: [], summary };
+  return { split, rows: [], sizes: [], contents: [], skipped: [], summary };
 }
 
-function addRow({ rows, sizes, summary }: Survey, encoded: Encoded, patchLength: number): void {
+function addRow(
+  { rows, sizes, contents, summary }: Survey,
+  { encoded, pictures }: GoodRow,
+  patchLength: number,
+): void {
   const tokens = encoded.ids.length;
   const patches = encoded.grids.reduce((sum, [frames, height, width]) => sum + frames * height * width, 0);
   let labelTokens = 0;
   for (let t = 1; t < tokens; t++) if (isLabel(encoded.kinds[t])) labelTokens++;
   rows.push(encoded.row);
   sizes.push({ tokens, labelTokens, pixelBytes: patches * patchLength * 4 });
+  contents.push(pictures.map(({ content }) => content));
   summary.rows++;
   summary.images += encoded.images.length;
   summary.tokens += tokens;

@@ -36,7 +36,8 @@ const readingFor = (bad: number[], error = refusal) => ({
     const kinds = `u${'a'.repeat(row + 1)}e`;
     return { ...encodedRow(row, [...kinds].map(Number), kinds), grids: [...grids] };
   },
-  lookAt: async (_: ImageReference) => ({ grid: [1, 2, 4] as const }) as Picture,
+  lookAt: async (image: ImageReference) =>
+    ({ grid: [1, 2, 4] as const, content: (image as { path: string }).path }) as Picture,
   guard: (_: Example, __: Encoded) => {},
 });
 
@@ -61,6 +62,7 @@ async function run(reading: ReturnType<typeof readingFor>, changes: Partial<Surv
 describe('the pass over the data', () => {
   it('counts rows, tokens, labels and pixels', async () => {
     const { found, events } = await run(readingFor([]));
+    expect(found.contents).toEqual([['0.png'], ['1.png'], ['2.png']]);
     expect(found.rows).toEqual([0, 1, 2]);
     expect(found.sizes[1]).toEqual({ tokens: 4, labelTokens: 3, pixelBytes: 8 * 10 * 4 });
     expect(found.summary).toMatchObject({ rows: 3, skipped: 0, tokens: 12, labelTokens: 9, longestRow: 5 });

@@ -16,6 +16,7 @@ let made = 0;
 const pictureOf = (like?: Picture, changes: Partial<Picture> = {}): Picture => {
   const bits = Math.imul(++made, 0x9e3779b1) >>> 0;
   return {
+    content: `picture ${made}`,
     width: 28,
     height: 28,
     grid: [1, 2, 2],
