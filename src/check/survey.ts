@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
-import { isLabel } from '../data/example.ts';
+import { type Grid, isLabel } from '../data/example.ts';
 import { isBadRow } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import type { RowSize } from '../train/course.ts';
@@ -33,6 +33,8 @@ export interface Survey {
   sizes: RowSize[];
   /** In the order of `rows`: what each row's pictures hold, as `Picture.content` tells them apart. */
   contents: string[][];
+  /** By content. */
+  grids: Map<string, Grid>;
   skipped: { row: number; reason: string }[];
   summary: DataSummary;
 }
@@ -80,11 +82,11 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Sp
     longestRow: 0,
     cutRows: 0,
   };
-  return { split, rows: [], sizes: [], contents: [], skipped: [], summary };
+  return { split, rows: [], sizes: [], contents: [], grids: new Map(), skipped: [], summary };
 }
 
 function addRow(
-  { rows, sizes, contents, summary }: Survey,
+  { rows, sizes, contents, grids, summary }: Survey,
   { encoded, pictures }: GoodRow,
   patchLength: number,
 ): void {
@@ -95,6 +97,7 @@ function addRow(
   rows.push(encoded.row);
   sizes.push({ tokens, labelTokens, pixelBytes: patches * patchLength * 4 });
   contents.push(pictures.map(({ content }) => content));
+  for (const { content, grid } of pictures) grids.set(content, grid);
   summary.rows++;
   summary.images += encoded.images.length;
   summary.tokens += tokens;

@@ -3,8 +3,10 @@ import type { Config } from '../config/schema.ts';
 import type { ImageReference, Turn } from '../data/example.ts';
 import { type Answer, Engine } from '../generate/engine.ts';
 import type { AnswerRequest, Picture } from '../generate/request.ts';
-import { compileStep } from '../train/compile.ts';
+import { type CompiledModel, compileStep } from '../train/compile.ts';
+import type { FindEmbedding } from '../train/encoder.ts';
 import { scoreRows } from '../train/evaluate.ts';
+import type { ImageEmbedder } from '../train/image-embedder.ts';
 import type { ScoredRow } from '../train/score.ts';
 import { createSource } from '../train/source.ts';
 import type { CompiledStep, Sample } from '../train/step.ts';
@@ -22,33 +24,45 @@ interface Options extends ExamineeOptions {
 export class Examinee {
   readonly #engine: Engine;
   readonly #step: Pick<CompiledStep, 'evaluate' | 'close'>;
+  /** Absent where an adapter changes the vision tower. */
+  readonly #embedder?: ImageEmbedder;
   readonly #options: Options;
 
-  private constructor(engine: Engine, step: CompiledStep, options: Options) {
+  private constructor(engine: Engine, step: CompiledModel, options: Options) {
     this.#engine = engine;
     this.#step = step;
+    this.#embedder = step.vision?.embedder;
     this.#options = options;
   }
 
   static async open(
-    { image, train }: Config,
+    { image, train, cache }: Config,
     { model, adapter }: Contestant,
     options: ExamineeOptions,
   ): Promise<Examinee> {
     const { threads, seed, packTokens } = train;
-    const step = await compileStep({ modelDir: model, adapterDir: adapter, recompute: false, threads, seed });
-    const engine = await Engine.open({ model, adapter, image, threads });
+    const step = await compileStep({
+      modelDir: model,
+      adapterDir: adapter,
+      recompute: false,
+      threads,
+      seed,
+      cache,
+      cachePolicy: 'recent', // a picture comes for its losses and soon again for its answers, and then no more
+    });
+    const engine = await Engine.open({ model, adapter, image, threads }, step.vision?.embedder);
     return new Examinee(engine, step, { ...options, packTokens });
   }
 
   /** The loss of every label token, by the path that evaluations in training take. Nothing where it was stopped. */
   async losses(samples: readonly Sample[]): Promise<ScoredRow<string>[] | undefined> {
-    const sizes = samples.map(({ encoded, patches }) => ({
+    const sizes = samples.map(({ encoded }) => ({
       tokens: encoded.ids.length,
       labelTokens: 0,
-      pixelBytes: patches.reduce((sum, { byteLength }) => sum + byteLength, 0),
+      pixelBytes: 0, // they are in memory already
     }));
     const load = async (index: number) => samples[index];
+    await this.#embedder?.embed(samples.flatMap(({ images }) => images));
     const part = {
       split: 'rows',
       source: createSource(sizes, { load, lookAheadBytes: 0 }),
@@ -59,6 +73,16 @@ export class Examinee {
     let next = await scoring.next();
     while (!next.done) next = await scoring.next();
     return next.value;
+  }
+
+  /** A picture's embedding, where it is known. */
+  get find(): FindEmbedding | undefined {
+    return this.#embedder?.find;
+  }
+
+  /** What a person should know of the pictures that are kept, since the last call. */
+  takeNotices(): string[] {
+    return this.#embedder?.takeNotices() ?? [];
   }
 
   /** The likeliest answers. Questions about the same pictures share their reading. */
