@@ -1,5 +1,5 @@
 /**
- * One kept matrix as a file: 72 bytes that say what it is and prove it whole, then its values. Little-endian:
+ * One kept matrix as a file: 64 bytes that say what it is and prove it whole, then its values. Little-endian:
  * `lorikeet`, version, type, rows, columns, CRC-32 of the values, 32 bytes of owner, CRC-32 of all that.
  */
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ export interface EntryShape {
 export type EntryFault = 'damaged' | 'cut short' | 'of another version';
 
 const magic = Buffer.from('lorikeet');
-const headerLength = 72;
+const headerLength = 64;
 const types: Record<Precision, number> = { f32: 1, f16: 2 };
 
 /** Header and values. `owner` is all that the matrix depends on: under it alone it is taken back. */

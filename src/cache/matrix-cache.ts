@@ -34,6 +34,12 @@ export class MatrixCache {
     return { ...this.#facts, replaced: this.#options.disk?.faults ?? 0 };
   }
 
+  /** Of so many rows, as they are kept. */
+  bytesOf(rows: number): number {
+    const { columns, precision } = this.#options;
+    return rows * columns * (precision === 'f32' ? 4 : 2);
+  }
+
   /** Whether it seems to be there; only `find` can tell that an entry is whole. */
   has(name: string): boolean {
     return this.#options.memory.has(name) || this.#options.disk?.has(name) === true;

@@ -32,7 +32,7 @@ export class Room {
   /** Makes room where it is short, the longest unused first. Why there is none comes back, where there is none. */
   make(bytes: number, isInUse: (file: string) => boolean): string | undefined {
     const { folder, most, leaveFree } = this.#options;
-    const free = freeBytes(folder);
+    const free = leaveFree > 0 ? freeBytes(folder) : undefined;
     if (free !== undefined && free - bytes < leaveFree)
       return `less than ${gigabytes(leaveFree)} of its disk would stay free for others`;
     if (this.#total === undefined || this.#sinceCount > recountAfter) this.#count();

@@ -7,7 +7,7 @@ export const entrySuffix = '.entry';
 export const aboutFile = 'about.json';
 
 const shelfName = /^[0-9a-f]{16}-[0-9a-f]{16}$/;
-const temporaryName = /^\.[\w-]+\.[0-9a-f]+\.tmp$/;
+const temporaryName = /^\.[0-9a-f]+\.tmp$/;
 
 /** A temporary file this old was left by a process that was killed. */
 const abandonedAfter = 24 * 3600 * 1000;

@@ -21,7 +21,7 @@ import type { FindEmbedding } from '../train/encoder.ts';
 import type { ImageEmbedder } from '../train/image-embedder.ts';
 import { frozenParameters } from '../train/parameters.ts';
 import type { SampleImage } from '../train/step.ts';
-import { openVisionCache, plainEmbedder } from '../train/vision-cache.ts';
+import { openVisionCache, plainCache } from '../train/vision-cache.ts';
 import { addSlots, slotWeights } from './adapter-slots.ts';
 import { KeyValueStore } from './key-value-store.ts';
 import { choosePacking, type Packing } from './packing.ts';
@@ -237,6 +237,6 @@ async function embedderOf(
 ): Promise<ImageEmbedder> {
   if (embedder) return embedder;
   const session = { target: 'cpu' as const, threads };
-  if (!settings) return plainEmbedder(model, session);
+  if (!settings) return plainCache(model, session).embedder;
   return (await openVisionCache(model, session, { modelDir, settings, policy: 'recent' })).embedder;
 }

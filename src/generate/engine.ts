@@ -62,6 +62,8 @@ export interface Answer {
 export interface AnswerHooks {
   /** Once the prompts about some pictures are tokens, and before the model reads them. */
   onPrompt?(facts: { tokens: number; pictures: number }): void;
+  /** Something about the pictures that are kept which a person should know. */
+  onNotice?(text: string): void;
   /** The next piece of the answer with this index; whole characters only. */
   onText?(answer: number, text: string): void;
   stopped?(): boolean;

@@ -25,7 +25,7 @@ import type { BaseFacts, Decision, StartEvent } from './events.ts';
 import { addLora, frozenParameters, type ParameterRoles, trainWhole } from './parameters.ts';
 import type { WriteAdapter } from './record.ts';
 import type { CompiledStep, Trainable } from './step.ts';
-import { openVisionCache, plainEmbedder, type VisionCache } from './vision-cache.ts';
+import { openVisionCache, plainCache, type VisionCache } from './vision-cache.ts';
 
 export interface CompileOptions {
   modelDir: string;
@@ -70,7 +70,7 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
   const { trainables, ...table } = roles;
   const model = { config, ...table, recompute: options.recompute };
   const session = { target: 'cpu' as const, threads };
-  const vision = trainsVision(model) ? undefined : await embedderOf(model, session, options);
+  const vision = trainsVision(model) ? undefined : await visionCacheOf(model, session, options);
   const step = compileSteps(model, trainables, session, vision?.embedder);
   return {
     trainables,
@@ -102,13 +102,13 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
   };
 }
 
-function embedderOf(
+function visionCacheOf(
   model: ModelDefinition,
   session: SessionOptions,
   { cache: settings, cachePolicy: policy = 'first', modelDir }: CompileOptions,
 ): Promise<VisionCache> | VisionCache {
   if (settings) return openVisionCache(model, session, { modelDir, settings, policy });
-  return { embedder: plainEmbedder(model, session), beside: 0 };
+  return plainCache(model, session);
 }
 
 interface Settled {

@@ -32,7 +32,7 @@ import type {
   TokenLoss,
   Trainable,
 } from './step.ts';
-import { plainEmbedder } from './vision-cache.ts';
+import { plainCache } from './vision-cache.ts';
 
 /** A compiled model that can also say what any token of a text costs it. */
 export interface CompiledModelStep extends CompiledStep {
@@ -53,7 +53,7 @@ export function compileSteps(
   model: ModelDefinition,
   trainables: Trainable[],
   options: SessionOptions,
-  embedder = trainsVision(model) ? undefined : plainEmbedder(model, options),
+  embedder = trainsVision(model) ? undefined : plainCache(model, options).embedder,
 ): CompiledModelStep {
   return new SessionStep(model, trainables, options, embedder);
 }

@@ -24,15 +24,7 @@ export function placesFor(grid: Grid): number {
   return placeCounts.find((places) => places * patchCount(grid) <= patchesTogether) ?? 1;
 }
 
-/** How long pictures took, and how much is ahead. */
-export interface VisionProgress {
-  /** Seconds in the tower so far. */
-  readonly seconds: number;
-  /** Patches that went through it, blank ones left out. */
-  readonly patches: number;
-}
-
-export class ImageEmbedder implements VisionProgress {
+export class ImageEmbedder {
   readonly #config: Qwen2VLConfig;
   readonly #cache: MatrixCache;
   readonly #notices: string[];
@@ -61,12 +53,19 @@ export class ImageEmbedder implements VisionProgress {
     return this.#notices.splice(0);
   }
 
+  /** In the tower so far. */
   get seconds(): number {
     return this.#seconds;
   }
 
+  /** That went through the tower, blank ones left out. */
   get patches(): number {
     return this.#patches;
+  }
+
+  /** Bytes of the embeddings of so many patches, as they are kept. */
+  bytesOf(patches: number): number {
+    return this.#cache.bytesOf(patches / this.#config.vision.spatialMergeSize ** 2);
   }
 
   /** Whether a picture seems to be known. */

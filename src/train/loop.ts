@@ -23,6 +23,7 @@ import { createPace, type Pace } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
 import type { SampleSource } from './source.ts';
 import type { CompiledStep, Sample } from './step.ts';
+import type { VisionAccount } from './vision-account.ts';
 
 export type LoopEvent =
   | EstimateEvent
@@ -66,6 +67,8 @@ export interface LoopInput {
   /** The steps ahead; walked twice, once to load and once to train. */
   course: () => Iterable<CourseStep>;
   settings: LoopSettings;
+  /** Of the pictures; absent where the vision tower is part of the step. */
+  vision?: VisionAccount;
   /** Asked at every step boundary, and between the micro-batches of an evaluation. */
   stopped: () => boolean;
   /** Asked between micro-batches: the run then ends without a word, as it is. */
@@ -122,6 +125,7 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
     best: state.best,
     seconds: secondsSince(state.started),
     peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
+    ...(input.vision && { pictures: input.vision.facts }),
   };
 }
 
@@ -138,6 +142,7 @@ function startState(input: LoopInput): LoopState {
     tokensPerEvaluation: validationTokens + tokensOf(gapRows, train.sizes),
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
+    secondsBeside: input.vision && (() => input.vision!.secondsLeft()),
   });
   return {
     input,
@@ -162,7 +167,7 @@ async function* trainStep(
   let tokens = 0;
   for (const [i, batch] of batches.entries()) {
     if (input.abandoned?.()) return;
-    let begun = performance.now();
+    let elapsed = stopwatch(input.vision);
     const samples = (await samplesAhead.next()).value!;
     const seen = countTokens(samples);
     tokens += seen;
@@ -171,10 +176,10 @@ async function* trainStep(
     if (step === 1 && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
       await input.step.gradients(samples, address);
-      begun = performance.now();
+      elapsed = stopwatch(input.vision);
     }
     addGradients(sum, samples, await input.step.gradients(samples, address), { step, file: train.file });
-    pace.trained(seen, secondsSince(begun));
+    pace.trained(seen, elapsed());
     if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
   const { loss, labelTokens } = sum;
@@ -221,6 +226,7 @@ async function* evaluateAt(
   step: number,
 ): AsyncGenerator<ScoringEvent | ScoredEvent, Evaluation | undefined> {
   const begun = performance.now();
+  const elapsed = stopwatch(input.vision);
   const { settings, gapRows, stopped } = input;
   const parts: ScoringPart[] = [
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
@@ -231,7 +237,7 @@ async function* evaluateAt(
   yield { type: 'scored', step, rows };
   const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
   const seconds = secondsSince(begun);
-  pace.evaluated(seconds);
+  pace.evaluated(elapsed());
   return {
     step,
     ...scoresOf(held),
@@ -261,6 +267,13 @@ function rateOf(
 
 function* batchesOf(steps: Iterable<CourseStep>): Generator<number[]> {
   for (const { batches } of steps) yield* batches;
+}
+
+/** Seconds from now on, those in the vision tower left out: they are not what a token costs. */
+function stopwatch(vision: VisionAccount | undefined): () => number {
+  const begun = performance.now();
+  const before = vision?.seconds ?? 0;
+  return () => secondsSince(begun) - ((vision?.seconds ?? 0) - before);
 }
 
 function secondsSince(begun: number): number {

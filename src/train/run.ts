@@ -18,6 +18,7 @@ import { checkOutput, openRunFolder, type RunRecord } from './run-folder.ts';
 import { describeRows } from './score-files.ts';
 import { createSource, type SampleSource } from './source.ts';
 import { versions } from './version.ts';
+import { visionAccount } from './vision-account.ts';
 
 export interface RunOptions {
   /** Replace the run that stands in the output folder. */
@@ -65,12 +66,13 @@ async function* eventsOf(
 ): AsyncGenerator<StartEvent | NoticeEvent | SkipEvent | LoopEvent> {
   yield start;
   const { settings, gapRows, course, config } = plan;
+  const vision = step.vision && visionAccount(step.vision, gridsAhead(plan));
   const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
   const embedder = step.vision?.embedder;
   const images = new ImagesAtHand(embedder?.find);
   const rows = splits.map((split) => createRowLoader(split, loader, images, config.data.onBadRow));
   const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i], embedder));
-  const input = { step, train, validation, gapRows, course, settings, stopped, abandoned };
+  const input = { step, train, validation, gapRows, course, settings, vision, stopped, abandoned };
   for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
     for (const text of embedder?.takeNotices() ?? []) yield { type: 'notice', text };
@@ -133,9 +135,18 @@ function startOf(plan: Plan, model: CompiledModel): StartEvent {
   };
 }
 
-/** Of all pictures that the run will see, by what they hold. */
+/** Of all pictures in the data, by what they hold. */
 function gridsOf({ train, validation }: Plan): Map<string, Grid> {
   return new Map([...train.survey.grids, ...(validation?.survey.grids ?? [])]);
+}
+
+/** Of those that the run will come to: `train.maxSteps` may end it before others. */
+function gridsAhead({ train: { survey }, validation, course, gapRows }: Plan): Map<string, Grid> {
+  const rows = new Set(gapRows);
+  for (const { batches } of course()) for (const row of batches.flat()) rows.add(row);
+  const contents = [...rows].flatMap((row) => survey.contents[row]);
+  const grids = contents.map((content) => [content, survey.grids.get(content)!] as const);
+  return new Map([...grids, ...(validation?.survey.grids ?? [])]);
 }
 
 function recordOf(loaded: LoadedConfig, plan: Plan, { type: _, decisions, ...facts }: StartEvent): RunRecord {

@@ -33,16 +33,18 @@ export interface VisionCache {
   folder?: string;
   /** Entries there for the same pictures and weights that something else made. */
   beside: number;
+  /** Bytes that it may keep, in memory and on disk. */
+  room: number;
 }
 
 /** Pictures that one process may ask about again, where nobody says how much of them to keep. */
 const memoryWithoutConfig = 256e6;
 
 /** Nothing on disk: for those who look at a few pictures. */
-export function plainEmbedder(model: ModelDefinition, options: SessionOptions): ImageEmbedder {
+export function plainCache(model: ModelDefinition, options: SessionOptions): VisionCache {
   const memory = new MemoryShelf(memoryWithoutConfig, 'recent');
   const cache = new MatrixCache({ columns: columnsOf(model), precision: 'f32', memory, tell: () => {} });
-  return new ImageEmbedder(model, options, cache);
+  return { embedder: new ImageEmbedder(model, options, cache), beside: 0, room: memoryWithoutConfig };
 }
 
 /** As the config's `cache` says. Reads the tower's weights once, where their digest is not remembered. */
@@ -64,6 +66,7 @@ export async function openVisionCache(
     embedder: new ImageEmbedder(model, options, cache, notices),
     ...(identity && { folder }),
     beside: identity ? entriesBeside(folder, identity.shelf) : 0,
+    room: bytesOf(settings.memory)! + most,
   };
 }
 

@@ -45,7 +45,17 @@ describe('distance', () => {
 
 describe('words', () => {
   it('are those of the schema', () => {
-    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train']);
-    expect(wordsOf('')).toEqual(['model', 'adapter', 'data', 'image', 'lora', 'full', 'train', 'output']);
+    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'cache']);
+    expect(wordsOf('')).toEqual([
+      'model',
+      'adapter',
+      'data',
+      'image',
+      'lora',
+      'full',
+      'train',
+      'cache',
+      'output',
+    ]);
   });
 });

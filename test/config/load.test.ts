@@ -55,6 +55,7 @@ describe('a config', () => {
         gapRows: 64,
         recompute: true,
       },
+      cache: { precision: 'f32', memory: '1GB', disk: '20GB' },
       output: path.join(dir, 'runs/first'),
     });
     expect([method, loraGiven]).toEqual(['lora', undefined]);

@@ -70,6 +70,7 @@ export function tinyRun(
       threads: 1,
       ...changes.train,
     },
+    cache: { folder: 'cache' },
     output: 'run',
   };
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(words));
