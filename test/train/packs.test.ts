@@ -5,6 +5,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { layOut } from '../../src/data/pack.ts';
+import { stepsOfEpoch } from '../../src/data/sampler.ts';
+import { course, type RowSize } from '../../src/train/course.ts';
+import type { StepEvent } from '../../src/train/events.ts';
+import { trainingLoop } from '../../src/train/loop.ts';
+import { createSource } from '../../src/train/source.ts';
 import type { CompiledStep, Sample } from '../../src/train/step.ts';
 import { type DrawnPack, packOf, samplesOfPacks } from '../support/drawn-packs.ts';
 import { loadForwardCase, relativeL2 } from '../support/parity.ts';
@@ -122,5 +127,109 @@ describe('drawn packs', () => {
       ),
       { numRuns: 6 },
     );
+  });
+});
+
+describe('training on packs', () => {
+  const pack = (grids: DrawnPack['grids'], k: number): DrawnPack => ({
+    grids,
+    system: 4,
+    rows: rows.slice(0, k),
+  });
+  const data = [
+    pack([[1, 4, 6]], 8),
+    pack([[1, 4, 4]], 3),
+    pack([[1, 2, 4]], 1),
+    pack(
+      [
+        [1, 2, 2],
+        [1, 4, 4],
+      ],
+      7,
+    ),
+    pack([], 5),
+  ];
+
+  /** 50 steps of 6 rows from a fresh adapter: groups of up to 8 rows are cut by nearly every step. */
+  async function train(
+    shuffle: boolean,
+    { packed, dropout = 0, maxTokens = 60 }: { packed: boolean; dropout?: number; maxTokens?: number },
+  ) {
+    const parity = loadForwardCase('one-image');
+    const place = join(folder, `training-${shuffle}`);
+    const { step } = await compileCase(parity, parity.gradients, place, { recompute: true, dropout });
+    const samples = samplesOfPacks(data, parity, 5);
+    const sizes: RowSize[] = samples.map(({ encoded, prefix }, i) => ({
+      tokens: encoded.ids.length,
+      labelTokens: 1,
+      pixelBytes: 0,
+      pictures: encoded.grids.map((_, n) => `${prefix?.group ?? i} ${n}`),
+      ...(packed && { prefix }),
+    }));
+    const groups = { of: (row: number) => samples[row].prefix?.group, mostRows: 4 };
+    const options = { seed: 3, shuffle, accumulation: 6, groups };
+    const events: StepEvent[] = [];
+    const loop = trainingLoop({
+      step,
+      train: createSource(sizes, {
+        load: async (i) => ({ ...samples[i], prefix: undefined }),
+        lookAheadBytes: 0,
+      }),
+      gapRows: [],
+      course: () =>
+        course(sizes, {
+          epochs: 13,
+          maxSteps: 50,
+          maxTokens,
+          stepsOfEpoch: (epoch) => stepsOfEpoch([...sizes.keys()], { ...options, epoch }),
+        }),
+      settings: {
+        totalSteps: 50,
+        learningRate: 2e-3,
+        schedule: 'linear',
+        warmupSteps: 0,
+        weightDecay: 0.01,
+        maxGradNorm: 1,
+        evaluateEvery: 1000,
+        evaluateStart: false,
+        maxTokens,
+        seed: 1,
+        recompute: true,
+      },
+      stopped: () => false,
+    });
+    for await (const event of loop) if (event.type === 'step') events.push(event);
+    await step.close();
+    return { events, trained: step.trainables };
+  }
+
+  it.each([true, false])(
+    'has the same loss at each of 50 steps as without (shuffle: %s)',
+    async (shuffle) => {
+      const together = await train(shuffle, { packed: true });
+      const alone = await train(shuffle, { packed: false });
+      expect(together.events).toHaveLength(50);
+      expect(alone.events).toHaveLength(50);
+      const first = alone.events[0].loss;
+      expect(alone.events[49].loss).toBeLessThan(0.9 * first);
+      together.events.forEach((event, i) => {
+        const other = alone.events[i];
+        expect(Math.abs(event.loss - other.loss), `loss of step ${i + 1}`).toBeLessThan(1e-4);
+        expect(Math.abs(event.gradNorm / other.gradNorm - 1)).toBeLessThan(1e-3);
+        const { labelTokens, rows, pictures, rowTokens } = other;
+        expect(event).toMatchObject({ labelTokens, rows, pictures, rowTokens });
+        expect(other.tokens).toBe(rowTokens);
+      });
+      const tokens = (events: StepEvent[]) => events.reduce((sum, event) => sum + event.tokens, 0);
+      expect(tokens(together.events)).toBeLessThan(0.8 * tokens(alone.events));
+    },
+  );
+
+  it('draws the same dropout for the same packs, and once for what they share', async () => {
+    const lossesOf = async (variant: Parameters<typeof train>[1]) =>
+      (await train(false, variant)).events.map(({ loss }) => loss);
+    const losses = await lossesOf({ packed: true, dropout: 0.2 });
+    expect(await lossesOf({ packed: true, dropout: 0.2 })).toEqual(losses);
+    expect(relativeL2(await lossesOf({ packed: false, dropout: 0.2 }), losses)).toBeGreaterThan(1e-4);
   });
 });
