@@ -29,6 +29,9 @@ const work = resolve(values.work);
 const results = join(work, 'results.jsonl');
 const [pictures, epochs, rate] = [values.pictures, values.epochs, values.rate].map(Number);
 
+/** Validation rows at most. */
+const heldRows = 400;
+
 /** 0 shuffles rows one by one. */
 const branches = [0, 2, 4, 8, 16, 32];
 
@@ -67,7 +70,9 @@ async function prepare(name: string): Promise<string> {
       mkdirSync(dirname(join(folder, image)), { recursive: true });
       await sharp(join(from, image)).resize(112, 112, { fit: 'fill' }).toFile(join(folder, image));
     }
-    const kept = rows.filter(({ image }) => used.has(image));
+    const kept = rows
+      .filter(({ image }) => used.has(image))
+      .slice(0, split === 'test' ? heldRows : undefined);
     writeFileSync(file, kept.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
   return folder;
