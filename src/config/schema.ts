@@ -75,6 +75,20 @@ export const trainSchema = z.strictObject({
     .min(0)
     .default(1)
     .describe('clips the global norm of the gradient; 0 does not clip'),
+  onNotFinite: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('what a loss or gradient that is NaN or infinite does: ends the run, or leaves its step out'),
+  explosion: z
+    .number()
+    .min(0)
+    .default(10)
+    .describe('times the median of the last gradient norms from which a step explodes; 0 looks for none'),
+  onExplosion: z.enum(['warn', 'skip', 'stop']).default('warn').describe('what a step that explodes does'),
+  onStuck: z
+    .enum(['warn', 'stop'])
+    .default('warn')
+    .describe('what a loss that stays at ln V, the cost of guessing, does'),
   shuffle: z.boolean().default(true),
   seed: wholeFrom(0)
     .max(2 ** 32 - 1)

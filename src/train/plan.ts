@@ -46,13 +46,19 @@ export async function* makePlan(
   if (!checked) return undefined;
   const { train, validation, check } = checked;
   const { tokenizer } = encoder;
-  const plan = { ...planSteps(loaded, train, validation), check, encoder: settings, tokenizer };
+  const plan = {
+    ...planSteps(loaded, encoder.vocabulary, train, validation),
+    check,
+    encoder: settings,
+    tokenizer,
+  };
   for (const text of warnings(plan)) yield { type: 'notice', text };
   return plan;
 }
 
 function planSteps(
   loaded: LoadedConfig,
+  vocabulary: number,
   train: SplitPlan,
   validation?: SplitPlan,
 ): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
@@ -74,6 +80,14 @@ function planSteps(
     packTokens: words.packTokens,
     seed: words.seed,
     recompute: words.recompute,
+    numbers: {
+      onNotFinite: words.onNotFinite,
+      explosion: words.explosion,
+      onExplosion: words.onExplosion,
+      onStuck: words.onStuck,
+      vocabulary,
+      warmupSteps,
+    },
   };
   const indices = [...train.survey.sizes.keys()];
   const { seed, gradientAccumulation: accumulation } = words;
