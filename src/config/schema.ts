@@ -24,6 +24,10 @@ export const dataSchema = z.strictObject({
   images: path
     .optional()
     .describe('folder that image paths are relative to; without it, the data file stands beside them'),
+  outside: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe("pictures that rows name in neither that folder nor the data file's own, links followed"),
   system: text.optional().describe('system text of every conversation that brings none'),
   maxLength: wholeFrom(1).default(2048).describe('tokens of a sample, image tokens counted'),
   fields: fieldsSchema.optional().describe('names of the columns, where they are not guessed right'),
