@@ -51,13 +51,19 @@ export async function* makePlan(
   if (!checked) return undefined;
   const { train, validation, check } = checked;
   const { tokenizer } = encoder;
-  const plan = { ...planSteps(loaded, train, validation), check, encoder: settings, tokenizer };
+  const plan = {
+    ...planSteps(loaded, encoder.vocabulary, train, validation),
+    check,
+    encoder: settings,
+    tokenizer,
+  };
   for (const text of warnings(plan)) yield { type: 'notice', text };
   return plan;
 }
 
 function planSteps(
   loaded: LoadedConfig,
+  vocabulary: number,
   train: SplitPlan,
   validation?: SplitPlan,
 ): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
@@ -79,6 +85,14 @@ function planSteps(
     maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
+    numbers: {
+      onNotFinite: words.onNotFinite,
+      explosion: words.explosion,
+      onExplosion: words.onExplosion,
+      onStuck: words.onStuck,
+      vocabulary,
+      warmupSteps,
+    },
   };
   const sizes = {
     train: rowSizes(train.survey, config.pack),
