@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors.ts';
 import { boundedCodecs } from './codecs.ts';
 import { type AsyncBuffer, parquetReadObjects } from './hyparquet.ts';
 import { damaged, maxGroupBytes, type ParquetLayout, type RowGroup } from './metadata.ts';
@@ -37,7 +38,7 @@ export function rowReader(
     const options = { file: buffer, metadata, rowStart: start, rowEnd: end, compressors: codecs };
     const rows = await parquetReadObjects({ ...options, utf8: false, geoparquet: false }).catch(
       (cause: Error) => {
-        throw damaged(file, `rows ${start} to ${end - 1}: ${cause.message}`, cause);
+        throw damaged(file, `rows ${start} to ${end - 1}: ${reasonOf(cause)}`, cause);
       },
     );
     if (rows.length === end - start) return rows;
