@@ -46,7 +46,7 @@ describe('distance', () => {
 
 describe('words', () => {
   it('are those of the schema', () => {
-    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'pack']);
+    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'pack', 'cache']);
     expect(wordsOf('')).toEqual([
       'model',
       'adapter',
@@ -56,6 +56,7 @@ describe('words', () => {
       'full',
       'train',
       'pack',
+      'cache',
       'output',
     ]);
   });

@@ -59,6 +59,7 @@ describe('a config', () => {
         recompute: true,
       },
       pack: { shareImages: true, maxTokens: 1024, maxBranches: 8, order: 'groups' },
+      cache: { precision: 'f32', memory: '1GB', disk: '20GB' },
       output: path.join(dir, 'runs/first'),
     });
     expect([method, loraGiven]).toEqual(['lora', undefined]);
