@@ -37,10 +37,11 @@ export class ImagesAtHand {
 
   /** At once, so that no other row asks for the same picture in between. */
   #here(content: string, grid: Grid): SampleImage | Promise<SampleImage | undefined> | undefined {
-    const held = this.#held.get(content)?.deref() ?? this.#coming.get(content);
-    if (held) return held;
     const embedding = this.#find?.({ content, grid });
-    return embedding && { content, grid, embedding };
+    if (embedding) return { content, grid, embedding };
+    const held = this.#held.get(content)?.deref();
+    // One that was embedded is the cache's to keep or to let go.
+    return held?.patches ? held : this.#coming.get(content);
   }
 
   #expect(content: string, image: Promise<SampleImage>): void {
