@@ -1,9 +1,11 @@
 /** One model under examination: what right answers cost it, and what it answers itself. */
 import type { Config } from '../config/schema.ts';
 import type { ImageReference, Turn } from '../data/example.ts';
+import { PrefixFinder } from '../data/shared-prefix.ts';
 import { type Answer, Engine } from '../generate/engine.ts';
 import type { AnswerRequest, Picture } from '../generate/request.ts';
 import { type CompiledModel, compileStep } from '../train/compile.ts';
+import type { RowSize } from '../train/course.ts';
 import type { FindEmbedding } from '../train/encoder.ts';
 import { scoreRows } from '../train/evaluate.ts';
 import type { ImageEmbedder } from '../train/image-embedder.ts';
@@ -18,7 +20,8 @@ export interface ExamineeOptions {
 }
 
 interface Options extends ExamineeOptions {
-  packTokens: number;
+  maxTokens: number;
+  shareImages: boolean;
 }
 
 export class Examinee {
@@ -36,11 +39,11 @@ export class Examinee {
   }
 
   static async open(
-    { image, train, cache }: Config,
+    { image, train, pack, cache }: Config,
     { model, adapter }: Contestant,
     options: ExamineeOptions,
   ): Promise<Examinee> {
-    const { threads, seed, packTokens } = train;
+    const { threads, seed } = train;
     const step = await compileStep({
       modelDir: model,
       adapterDir: adapter,
@@ -51,16 +54,12 @@ export class Examinee {
       cachePolicy: 'recent', // a picture comes for its losses and soon again for its answers, and then no more
     });
     const engine = await Engine.open({ model, adapter, image, threads }, step.vision?.embedder);
-    return new Examinee(engine, step, { ...options, packTokens });
+    return new Examinee(engine, step, { ...options, ...pack });
   }
 
   /** The loss of every label token, by the path that evaluations in training take. Nothing where it was stopped. */
   async losses(samples: readonly Sample[]): Promise<ScoredRow<string>[] | undefined> {
-    const sizes = samples.map(({ encoded }) => ({
-      tokens: encoded.ids.length,
-      labelTokens: 0,
-      pixelBytes: 0, // they are in memory already
-    }));
+    const sizes = sizesOf(samples, this.#options);
     const load = async (index: number) => samples[index];
     await this.#embedder?.embed(samples.flatMap(({ images }) => images));
     const part = {
@@ -68,8 +67,8 @@ export class Examinee {
       source: createSource(sizes, { load, lookAheadBytes: 0 }),
       indices: [...samples.keys()],
     };
-    const { packTokens, stopped } = this.#options;
-    const scoring = scoreRows(this.#step, [part], { packTokens, step: 0, stopped });
+    const { maxTokens, stopped } = this.#options;
+    const scoring = scoreRows(this.#step, [part], { maxTokens, step: 0, stopped });
     let next = await scoring.next();
     while (!next.done) next = await scoring.next();
     return next.value;
@@ -98,6 +97,22 @@ export class Examinee {
     await this.#engine.close();
     await this.#step.close();
   }
+}
+
+function sizesOf(samples: readonly Sample[], { shareImages }: Options): RowSize[] {
+  const finder = new PrefixFinder();
+  for (const { encoded, images } of samples)
+    finder.add(
+      encoded,
+      images.map(({ content }) => content),
+    );
+  const prefixes = shareImages ? finder.prefixes() : [];
+  return samples.map(({ encoded }, i) => ({
+    tokens: encoded.ids.length,
+    labelTokens: 0,
+    pixelBytes: 0, // they are in memory already
+    prefix: prefixes[i],
+  }));
 }
 
 function requestOf(turns: readonly Turn[], maxNewTokens: number): AnswerRequest {

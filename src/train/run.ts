@@ -4,7 +4,9 @@ import { loraDefaults } from '../config/schema.ts';
 import type { Grid, ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
+import type { RowSize } from './course.ts';
 import { describeKnown } from './describe-cache.ts';
+import { dropoutNotice } from './describe-sharing.ts';
 import type { EncoderSettings } from './encoder.ts';
 import type { NoticeEvent, SkipEvent, StartEvent, TrainEvent } from './events.ts';
 import type { ImageEmbedder } from './image-embedder.ts';
@@ -48,6 +50,7 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
   try {
     if (options.stopped()) return;
     const start = startOf(plan, model);
+    yield* dropoutNotice(model.lora?.dropout ?? 0, plan.sharing);
     const folder = await openRunFolder(output, recordOf(loaded, plan, start));
     const events = eventsOf(start, plan, model, loader, options);
     yield* record(events, { folder, writeAdapter: model.writeAdapter, describeRows: rowsOf(plan) });
@@ -71,7 +74,8 @@ async function* eventsOf(
   const embedder = step.vision?.embedder;
   const images = new ImagesAtHand(embedder?.find);
   const rows = splits.map((split) => createRowLoader(split, loader, images, config.data.onBadRow));
-  const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i], embedder));
+  const sizes = [plan.sizes.train, plan.sizes.validation!];
+  const [train, validation] = splits.map((split, i) => sourceOf(split, sizes[i], rows[i], embedder));
   const input = { step, train, validation, gapRows, course, settings, vision, stopped, abandoned };
   for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
@@ -89,12 +93,13 @@ function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileO
 }
 
 function sourceOf(
-  { dataset, survey }: SplitPlan,
+  { dataset }: SplitPlan,
+  sizes: readonly RowSize[],
   { load }: RowLoader,
   embedder: ImageEmbedder | undefined,
 ): SampleSource {
   const embed = embedder && ((...images: Parameters<ImageEmbedder['embed']>) => embedder.embed(...images));
-  return createSource(survey.sizes, { load, lookAheadBytes, embed, file: dataset.file });
+  return createSource(sizes, { load, lookAheadBytes, embed, file: dataset.file });
 }
 
 function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
@@ -127,6 +132,7 @@ function startOf(plan: Plan, model: CompiledModel): StartEvent {
     },
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
+    sharing: plan.sharing,
     decisions: [
       ...plan.decisions,
       ...decisions,

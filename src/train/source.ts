@@ -1,13 +1,18 @@
 import type { RowSize } from './course.ts';
 import type { Sample, SampleImage } from './step.ts';
 
+/** A sample and its index among the rows that are used. */
+export interface LoadedSample extends Sample {
+  index: number;
+}
+
 /** The rows of a split that are used, by index from 0. */
 export interface SampleSource {
   sizes: readonly RowSize[];
   /** The data file, for errors. */
   file?: string;
   /** Loads batches in order, ahead of the one that is asked for. A batch lacks the rows that were skipped. */
-  stream(batches: Iterable<number[]>): AsyncGenerator<Sample[]>;
+  stream(batches: Iterable<number[]>): AsyncGenerator<LoadedSample[]>;
 }
 
 export interface SourceOptions {
@@ -25,9 +30,9 @@ export function createSource(sizes: readonly RowSize[], options: SourceOptions):
 }
 
 interface Waiting {
-  samples: Promise<Sample[]>;
+  samples: Promise<LoadedSample[]>;
   /** The same, once they are there. */
-  loaded: Sample[];
+  loaded: LoadedSample[];
   bytes: number;
 }
 
@@ -35,7 +40,7 @@ async function* streamBatches(
   batches: Iterable<number[]>,
   sizes: readonly RowSize[],
   { load, lookAheadBytes, embed }: SourceOptions,
-): AsyncGenerator<Sample[]> {
+): AsyncGenerator<LoadedSample[]> {
   const ahead = batches[Symbol.iterator]();
   const waiting: Waiting[] = [];
   let bytes = 0;
@@ -71,7 +76,10 @@ function imagesOf(samples: readonly Sample[]): SampleImage[] {
 
 function requestBatch(batch: number[], sizes: readonly RowSize[], load: SourceOptions['load']): Waiting {
   const samples = Promise.all(batch.map(load)).then((loaded) =>
-    loaded.filter((sample) => sample !== undefined),
+    loaded.flatMap((sample, i) => {
+      const index = batch[i];
+      return sample ? [{ ...sample, index, prefix: sizes[index].prefix }] : [];
+    }),
   );
   const bytes = batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0);
   const waiting: Waiting = { samples, loaded: [], bytes };

@@ -1,10 +1,13 @@
 import type { Encoded, Grid } from '../data/example.ts';
+import type { SharedPrefix } from '../data/pack.ts';
 
 /** One conversation with its pixels, ready for the model. */
 export interface Sample {
   encoded: Encoded;
   /** In the order of their places in the text. */
   images: SampleImage[];
+  /** Samples of one run that begin with the same prefix compute it once. */
+  prefix?: SharedPrefix;
 }
 
 /** A picture as the vision tower reads it, or as what the tower made of it: one of the two is there. */

@@ -14,6 +14,7 @@ describe('meaningOf', () => {
       'gradClip',
       'iters',
       'columns',
+      'packTokens',
     ]) {
       const word = /^Use ([\w.]+?)\.?$/.exec(meaningOf(key, ''))?.[1];
       expect(names.has(word ?? ''), `${key} -> ${word}`).toBe(true);
@@ -51,7 +52,7 @@ describe('distance', () => {
 
 describe('words', () => {
   it('are those of the schema', () => {
-    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'cache']);
+    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'pack', 'cache']);
     expect(wordsOf('')).toEqual([
       'model',
       'adapter',
@@ -60,6 +61,7 @@ describe('words', () => {
       'lora',
       'full',
       'train',
+      'pack',
       'cache',
       'output',
     ]);
