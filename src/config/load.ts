@@ -122,7 +122,8 @@ function originOf(words: string[], tree: Tree, settings: readonly Setting[]): Co
   return isSet ? 'command line' : 'file';
 }
 
-function leavesOf(section: object, prefix: string[] = []): [string[], unknown][] {
+/** Every word of a config with its value, sections walked. */
+export function leavesOf(section: object, prefix: string[] = []): [string[], unknown][] {
   return Object.entries(section).flatMap(([word, value]): [string[], unknown][] => {
     if (value === undefined) return [];
     const words = [...prefix, word];

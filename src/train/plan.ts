@@ -7,10 +7,13 @@ import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
 import { shuffle, stream } from '../random.ts';
+import { count } from '../words.ts';
+import type { LostRowState } from './checkpoints/state-file.ts';
 import { type CourseStep, countSteps, course } from './course.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
 import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
 import type { LoopSettings } from './loop.ts';
+import { restoreLost } from './lost-rows.ts';
 
 export type SplitPlan = CheckedSplit;
 
@@ -33,10 +36,13 @@ export interface Plan {
 /**
  * The one place that sees the whole config. Reads and checks all data, counts the steps and says what was decided
  * and why. Gives nothing where it was stopped. Throws for anything that a run could not get past.
+ *
+ * @param lost rows that an interrupted run lost after its check: they keep their places in the order.
  */
 export async function* makePlan(
   loaded: LoadedConfig,
   stopped: () => boolean,
+  lost: readonly LostRowState[] = [],
 ): AsyncGenerator<CheckEvent | NoticeEvent, Plan | undefined> {
   const { config } = loaded;
   checkAdapterPlace(config);
@@ -45,6 +51,7 @@ export async function* makePlan(
   const checked = yield* checkData(config.data, encoder, stopped);
   if (!checked) return undefined;
   const { train, validation, check } = checked;
+  for (const split of [train, validation]) if (split) restoreLost(split.survey, lost);
   const { tokenizer } = encoder;
   const plan = { ...planSteps(loaded, train, validation), check, encoder: settings, tokenizer };
   for (const text of warnings(plan)) yield { type: 'notice', text };
@@ -74,6 +81,7 @@ function planSteps(
     packTokens: words.packTokens,
     seed: words.seed,
     recompute: words.recompute,
+    saveEvery: words.saveEvery,
   };
   const indices = [...train.survey.sizes.keys()];
   const { seed, gradientAccumulation: accumulation } = words;
@@ -105,12 +113,12 @@ function decide(
 ): Decision[] {
   const { rows } = train.survey;
   const perEpoch = Math.ceil(rows.length / words.gradientAccumulation);
-  const count = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
+  const steps = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
   const decisions: Decision[] = [
     {
       what: 'totalSteps',
       value: totalSteps,
-      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${count}` : count,
+      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${steps}` : steps,
     },
   ];
   if (words.warmupRatio !== undefined) {
@@ -120,11 +128,19 @@ function decide(
   for (const split of [train, validation]) {
     if (split) decisions.push(...describeSplit(split, data.onBadRow));
   }
+  decisions.push({ what: 'checkpoints', ...describeSaving(words) });
   if (validation && evaluateEvery > totalSteps) {
     const reason = `train.evaluateEvery ${evaluateEvery} is beyond the last step`;
     decisions.push({ what: 'evaluations', value: 'at the end alone', reason });
   }
   return decisions;
+}
+
+function describeSaving({ saveEvery, keep }: Config['train']): Omit<Decision, 'what'> {
+  if (saveEvery === 0)
+    return { value: 'none', reason: 'train.saveEvery 0: an interrupted run cannot be resumed' };
+  const value = saveEvery === undefined ? 'every ten minutes' : `every ${count(saveEvery, 'step')}`;
+  return { value, reason: `and where the run is stopped; the newest ${keep} are kept (train.keep)` };
 }
 
 function describeSplit({ dataset, survey }: SplitPlan, onBadRow: string): Decision[] {

@@ -11,6 +11,14 @@ export interface RowLoader {
   load(index: number): Promise<Sample | undefined>;
   /** The rows that were lost since the last call. */
   takeLost(): SkipEvent[];
+  /** All that were lost, those of the run before its interruption too. */
+  lost(): LostRow[];
+}
+
+/** A row that the check found good and whose picture could not be decoded later. */
+export interface LostRow {
+  row: number;
+  reason: string;
 }
 
 /**
@@ -21,12 +29,13 @@ export function createRowLoader(
   { dataset, survey }: SplitPlan,
   loader: Pick<Loader, 'load'>,
   onBadRow: 'stop' | 'skip',
+  before: readonly LostRow[] = [],
 ): RowLoader {
-  const lost = new Set<number>();
+  const lost = new Map(before.map(({ row, reason }) => [row, reason]));
   let untold: SkipEvent[] = [];
   const lose = (row: number, { message: reason }: Error) => {
     if (lost.has(row)) return;
-    lost.add(row);
+    lost.set(row, reason);
     untold.push({ type: 'skip', split: survey.split, row, reason, lost: lost.size });
     if (lost.size === survey.rows.length) throw noneLeft(dataset.file, lost.size, reason);
   };
@@ -48,6 +57,7 @@ export function createRowLoader(
       untold = [];
       return taken;
     },
+    lost: () => [...lost].map(([row, reason]) => ({ row, reason })),
   };
 }
 

@@ -1,19 +1,29 @@
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
 import type { ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
+import { newClaim } from '../formats/lock.ts';
+import { removeAfter } from './checkpoints/checkpoint-files.ts';
+import { restoreFiles } from './checkpoints/kept-files.ts';
+import type { LostRowState } from './checkpoints/state-file.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { EncoderSettings } from './encoder.ts';
 import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
+import { identityOf, type RunIdentity } from './identity.ts';
 import type { Loader } from './loader.ts';
-import { type LoopEvent, trainingLoop } from './loop.ts';
-import { makePlan, type Plan, type SplitPlan } from './plan.ts';
+import { type LoopEvent, type LoopInput, trainingLoop } from './loop.ts';
+import { makePlan, type Plan } from './plan.ts';
 import { type DescribeRows, record } from './record.ts';
-import { createRowLoader, type RowLoader } from './row-loader.ts';
-import { checkOutput, openRunFolder, type RunRecord } from './run-folder.ts';
+import { copyRun, findOrigin, type Origin } from './resume.ts';
+import { createRowLoader } from './row-loader.ts';
+import { checkOutput, openRunFolder, type RunFolder, type RunRecord, written } from './run-folder.ts';
+import { lockOutput, refuseHeld, unlockOutput } from './run-lock.ts';
+import { createSaver, type SplitRows } from './saver.ts';
 import { describeRows } from './score-files.ts';
 import { createSource, type SampleSource } from './source.ts';
+import { takeUp } from './take-up.ts';
 import { versions } from './version.ts';
 
 export interface RunOptions {
@@ -25,6 +35,12 @@ export interface RunOptions {
   abandoned?: () => boolean;
   compile: Compile;
   startLoader: (settings: EncoderSettings) => Loader;
+  /** Go on with the run in the output folder, from its newest checkpoint or the one that is named. */
+  resume?: true | string;
+  /** Name of the claim on the output folder. */
+  claim?: string;
+  /** Told before each graph run of training: step, rows. */
+  entering?: (step: number, rows: number[]) => void;
 }
 
 /** Pixels that may wait in memory, decoded ahead of the trainer. */
@@ -32,40 +48,106 @@ const lookAheadBytes = 128 * 2 ** 20;
 
 /**
  * A whole run in this thread, from a config to its run folder. The output folder is touched only when data and model
- * have been found good; where it is stopped before that, it ends without a `finish`.
+ * have been found good; where it is stopped before that, it ends without a `finish`. Nobody else writes in it meanwhile.
  */
 export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGenerator<TrainEvent> {
   const { output } = loaded.config;
-  checkOutput(output, options.overwrite);
-  const plan = yield* makePlan(loaded, options.stopped);
-  if (!plan) return;
+  const { overwrite, resume, claim = newClaim() } = options;
+  const mayHoldRun = overwrite || resume !== undefined;
+  checkOutput(output, mayHoldRun);
+  refuseHeld(output);
+  const isThere = existsSync(output);
+  try {
+    if (isThere) await lockOutput(output, claim);
+    const origin = resume === undefined ? {} : yield* findOrigin(loaded, resume);
+    if (origin.finished) {
+      yield origin.finished;
+      return;
+    }
+    const plan = yield* makePlan(loaded, options.stopped, origin.checkpoint?.state.lost);
+    if (!plan) return;
+    const lock = async () => {
+      if (!isThere) await lockOutput(output, claim);
+      checkOutput(output, mayHoldRun);
+    };
+    yield* runPlan(loaded, plan, origin, { ...options, lock });
+  } finally {
+    unlockOutput(output, claim);
+  }
+}
+
+async function* runPlan(
+  loaded: LoadedConfig,
+  plan: Plan,
+  origin: Origin,
+  options: RunOptions & { lock: () => Promise<void> },
+): AsyncGenerator<TrainEvent> {
   const model = await options.compile(compileOptionsOf(loaded));
   const loader = options.startLoader(plan.encoder);
   try {
+    const identity = await identityOf(loaded, plan, model);
+    const interrupted = origin.checkpoint && (yield* takeUp(origin.checkpoint, plan, model, identity));
     if (options.stopped()) return;
-    const start = startOf(plan, model);
-    const folder = await openRunFolder(output, recordOf(loaded, plan, start));
-    const events = eventsOf(start, plan, model, loader, options);
-    yield* record(events, { folder, writeAdapter: model.writeAdapter, describeRows: rowsOf(plan) });
+    await options.lock();
+    const start = startOf(plan, model, resumedOf(origin));
+    const folder = await openFolder(recordOf(loaded, plan, start, { identity, origin }), origin, plan);
+    const rows = rowLoaders(plan, loader, origin.checkpoint?.state.lost);
+    const events = eventsOf(start, plan, model, rows, { ...options, interrupted });
+    yield* record(events, {
+      folder,
+      writeAdapter: model.writeAdapter,
+      describeRows: rowsOf(plan),
+      saveCheckpoint: createSaver({ plan, model, folder, rows, identity }),
+      stepsBefore: interrupted?.state.step,
+    });
   } finally {
     await loader.close();
     await model.close();
   }
 }
 
+/** The run folder, new or as the checkpoint left it. */
+async function openFolder(record: RunRecord, { checkpoint }: Origin, { config }: Plan): Promise<RunFolder> {
+  const { output } = config;
+  if (!checkpoint) return openRunFolder(output, record);
+  const { path, run, state } = checkpoint;
+  if (run === output) removeAfter(output, state.training.step);
+  else await written(output, () => copyRun(checkpoint, output));
+  const folder = await openRunFolder(output, record, state.written);
+  await written(output, () => restoreFiles(path, output, folder.bestFiles()));
+  return folder;
+}
+
+function rowLoaders({ train, validation, config }: Plan, loader: Loader, lost: readonly LostRowState[] = []) {
+  const splits = [train, validation].filter((split) => split !== undefined);
+  return splits.map((split) => {
+    const before = lost.filter((row) => row.split === split.survey.split);
+    return { split, ...createRowLoader(split, loader, config.data.onBadRow, before) };
+  });
+}
+
 async function* eventsOf(
   start: StartEvent,
   plan: Plan,
   step: CompiledModel,
-  loader: Loader,
-  { stopped, abandoned }: RunOptions,
+  rows: SplitRows[],
+  { stopped, abandoned, entering, interrupted }: RunOptions & Pick<LoopInput, 'interrupted'>,
 ): AsyncGenerator<StartEvent | SkipEvent | LoopEvent> {
   yield start;
-  const { settings, gapRows, course, config } = plan;
-  const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
-  const rows = splits.map((split) => createRowLoader(split, loader, config.data.onBadRow));
-  const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i]));
-  const input = { step, train, validation, gapRows, course, settings, stopped, abandoned };
+  const { settings, gapRows, course } = plan;
+  const [train, validation] = rows.map(sourceOf);
+  const input = {
+    step,
+    train,
+    validation,
+    gapRows,
+    course,
+    settings,
+    stopped,
+    abandoned,
+    entering,
+    interrupted,
+  };
   for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
     yield event;
@@ -79,7 +161,7 @@ function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileO
   return { modelDir, adapterDir, ...(method === 'full' ? { full } : { lora }), recompute, threads, seed };
 }
 
-function sourceOf({ dataset, survey }: SplitPlan, { load }: RowLoader): SampleSource {
+function sourceOf({ split: { dataset, survey }, load }: SplitRows): SampleSource {
   return createSource(survey.sizes, { load, lookAheadBytes, file: dataset.file });
 }
 
@@ -93,7 +175,7 @@ function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
   return (rows, step, keepPicture) => describeRows(rows, step, source, keepPicture);
 }
 
-function startOf(plan: Plan, model: CompiledModel): StartEvent {
+function startOf(plan: Plan, model: CompiledModel, resumed: StartEvent['resumed']): StartEvent {
   const { device, threads, decisions, trainables, base, lora } = model;
   return {
     type: 'start',
@@ -114,22 +196,38 @@ function startOf(plan: Plan, model: CompiledModel): StartEvent {
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
     decisions: [...plan.decisions, ...decisions],
+    ...(resumed && { resumed }),
   };
 }
 
-function recordOf(loaded: LoadedConfig, plan: Plan, { type: _, decisions, ...facts }: StartEvent): RunRecord {
+/** A run that was never begun is not gone on with, whatever was asked for. */
+function resumedOf({ record, checkpoint }: Origin): StartEvent['resumed'] {
+  if (!record && !checkpoint) return undefined;
+  const now = { at: new Date().toISOString(), step: checkpoint?.state.training.step ?? 0 };
+  return [...(record?.resumed ?? []), now];
+}
+
+function recordOf(
+  loaded: LoadedConfig,
+  plan: Plan,
+  { type: _, decisions, ...facts }: StartEvent,
+  { identity, origin }: { identity: RunIdentity; origin: Origin },
+): RunRecord {
+  const lost = origin.checkpoint?.state.lost ?? [];
   const skipped = [plan.train, plan.validation].flatMap((split) =>
     split ? split.survey.skipped.map((row) => ({ split: split.survey.split, ...row })) : [],
   );
   return {
     status: 'running',
-    startedAt: new Date().toISOString(),
+    startedAt: origin.record?.startedAt ?? new Date().toISOString(),
     versions: versions(),
     platform: { os: process.platform, arch: process.arch, cpu: os.cpus()[0]?.model, cores: os.cpus().length },
     seed: plan.settings.seed,
     ...facts,
     decisions,
-    skipped,
+    skipped: [...skipped, ...lost.map(({ split, row, reason }) => ({ split, row, reason }))],
+    ...(origin.checkpoint && origin.record?.files && { files: origin.record.files }),
+    identity,
     config: { file: loaded.file, given: givenWords(loaded), resolved: loaded.config },
   };
 }

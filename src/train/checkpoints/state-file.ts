@@ -1,0 +1,63 @@
+/** `state.json` of a checkpoint: all of it that is no tensor. It may come from anywhere, so it is read field by field. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LorikeetError } from '../../errors.ts';
+import { readJsonObject } from '../../formats/json.ts';
+import { identitySchema } from '../identity.ts';
+
+const whole = z.int().min(0);
+const text = z.string();
+/** The widest number that f64 counts in. */
+const figure = z.number();
+
+const lostRow = z.object({
+  split: z.enum(['train', 'validation']),
+  row: whole,
+  reason: text,
+  /** As the check found them, for the check of the resume may not. */
+  size: z.object({ tokens: whole, labelTokens: whole, pixelBytes: whole }),
+  contents: z.array(text),
+});
+
+const stateSchema = z.object({
+  training: z.object({
+    step: whole,
+    evaluated: whole.nullable(),
+    best: z.object({ step: whole, loss: figure }).nullable(),
+    seconds: figure,
+  }),
+  optimizer: z.object({
+    betas: z.tuple([figure, figure]),
+    eps: figure,
+    weightDecay: figure,
+    step: whole,
+    /** By parameter name: steps in which it had a gradient. */
+    steps: z.record(text, whole),
+  }),
+  /** Bytes of the run's files that stood when the checkpoint was written. */
+  written: z.object({ metrics: whole, scalars: whole }),
+  lost: z.array(lostRow),
+  identity: identitySchema,
+  config: z.record(text, z.unknown()),
+  threads: whole,
+  versions: z.object({ lorikeet: text, node: text.optional(), onnxruntime: text.optional() }),
+  cpu: text.optional(),
+});
+
+export type CheckpointState = z.output<typeof stateSchema>;
+export type LostRowState = z.output<typeof lostRow>;
+
+export const stateName = 'state.json';
+const sizeLimit = 64 * 2 ** 20;
+
+/** @throws LorikeetError 'run' where the file is not as this version writes it. */
+export async function readState(folder: string): Promise<CheckpointState> {
+  const file = join(folder, stateName);
+  const { success, data, error } = stateSchema.safeParse(await readJsonObject(file, 'run', sizeLimit));
+  if (success) return data;
+  const { path, message } = error.issues[0];
+  throw new LorikeetError('run', {
+    file,
+    what: `is not as this version writes it (${path.join('.').slice(0, 80)}: ${message.slice(0, 120)})`,
+  });
+}
