@@ -9,11 +9,16 @@ export function describeStart(event: StartEvent): string {
     ['Model', shortPath(event.model)],
     ['Learns', describeTrained(event)],
     ['Device', `${event.device}, ${count(event.threads, 'thread')}`],
-    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}`],
+    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}${goingOn(event)}`],
     ['Output', `${shortPath(event.output)}; lorikeet watch ${shortPath(event.output)} shows it in a browser`],
   ]);
   const data = [table(dataLines(event.data)), ...describeCheck(event.check)].join('\n');
   return `${data}\n\n${run}\nWhy each setting is what it is: run.json, "decisions".\n`;
+}
+
+function goingOn({ resumed }: StartEvent): string {
+  const last = resumed?.at(-1);
+  return last ? `, going on after step ${number(last.step)}` : '';
 }
 
 function describeTrained({ trained }: StartEvent): string {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { type ErrorDetails, LorikeetError } from '../errors.ts';
 import { modelFolder } from '../hub/model-folder.ts';
+import type { RepeatedRun } from '../train/repeat.ts';
 import { contradictions, type Problem, problemsOf, valueAt } from './problems.ts';
 import { type Config, type ConfigInput, configSchema, loraDefaults, pathWords } from './schema.ts';
 import { applySettings, parseSetting, type Setting } from './set.ts';
@@ -24,6 +25,8 @@ export interface LoadedConfig {
   /** The words of the `lora` section that were written; undefined without one. What `adapter` is held against. */
   loraGiven: Partial<NonNullable<Config['lora']>> | undefined;
   decisions: ConfigDecision[];
+  /** The run whose record these words are of. */
+  repeats?: RepeatedRun;
 }
 
 /**
@@ -41,8 +44,12 @@ export async function loadConfig(
 }
 
 /** The same for a config that a program made: no file, paths relative to `folder`. */
-export function resolveConfig(input: ConfigInput, folder = process.cwd()): LoadedConfig {
-  return check({ source: sourceOf(input), settings: [], folder });
+export function resolveConfig(
+  input: ConfigInput,
+  folder = process.cwd(),
+  set: readonly string[] = [],
+): LoadedConfig {
+  return check({ source: sourceOf(input), settings: set.map(parseSetting), folder });
 }
 
 interface Unchecked {

@@ -90,16 +90,19 @@ function planSteps(
       ...words,
       stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { epoch, seed, shuffle: words.shuffle, accumulation }),
     });
-  const decisions = [...loaded.decisions.map(explainWord), ...decide(config, settings, train, validation)];
+  const decisions = [
+    ...loaded.decisions.map((word) => explainWord(word, loaded)),
+    ...decide(config, settings, train, validation),
+  ];
   const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
   gapRows.sort((a, b) => a - b);
   return { config, method, train, validation, settings, gapRows, course: walk, decisions };
 }
 
-function explainWord({ key, value, from }: ConfigDecision): Decision {
+function explainWord({ key, value, from }: ConfigDecision, { repeats }: LoadedConfig): Decision {
   const reasons = {
     default: 'the default',
-    file: 'the config file',
+    file: repeats ? `the run that is repeated, ${repeats.file}` : 'the config file',
     'command line': '--set on the command line',
   };
   return { what: key, value, reason: reasons[from] };

@@ -1,6 +1,7 @@
 /** An interrupted run: what of it can be gone on from, whether it is still the same run, and how it is taken up. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { copyFile, cp } from 'node:fs/promises';
+import os from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { LorikeetError } from '../errors.ts';
@@ -14,6 +15,7 @@ import {
 } from './checkpoints/checkpoint-files.ts';
 import type { FinishEvent, NoticeEvent } from './events.ts';
 import { type RunRecord, readRunRecord, runFiles } from './run-folder.ts';
+import { versions } from './version.ts';
 
 /** Where a resumed run begins. */
 export interface Origin {
@@ -103,16 +105,24 @@ function asksForMore(changes: readonly ChangedWord[]): boolean {
   return changes.some(({ word }) => word === 'train.epochs' || word === 'train.maxSteps');
 }
 
-/** What is not as it was and may move the last bits of every sum. */
-export function machineChanges(
-  { state }: WholeCheckpoint,
-  now: { threads: number; versions: Record<string, string>; cpu?: string },
-): string[] {
-  const before: Record<string, unknown> = { ...state.versions, threads: state.threads, processor: state.cpu };
-  const after: Record<string, unknown> = { ...now.versions, threads: now.threads, processor: now.cpu };
-  return Object.keys(after)
-    .filter((name) => before[name] !== after[name])
-    .map((name) => `${name}: ${before[name]} then, ${after[name]} now`);
+/** What the last bits of every sum depend on beside the run itself. */
+export interface Machine {
+  threads: number;
+  versions: Record<string, string>;
+  cpu?: string;
+}
+
+export function thisMachine(threads: number): Machine {
+  return { threads, versions: versions(), cpu: os.cpus()[0]?.model };
+}
+
+/** What is not as it was, of what is known of then. */
+export function machineChanges(before: Partial<Machine>, now: Machine): string[] {
+  const flat = ({ threads, versions, cpu }: Partial<Machine>) => ({ ...versions, threads, processor: cpu });
+  const [old, fresh] = [before, now].map(flat) as Record<string, string | number | undefined>[];
+  return Object.keys(fresh)
+    .filter((name) => old[name] !== undefined && old[name] !== fresh[name])
+    .map((name) => `${name}: ${old[name]} then, ${fresh[name]} now`);
 }
 
 /** Lays what an interrupted run wrote until its checkpoint into a new output, where another one is asked for. */

@@ -16,7 +16,8 @@ import type { Loader } from './loader.ts';
 import { type LoopEvent, type LoopInput, trainingLoop } from './loop.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { type DescribeRows, record } from './record.ts';
-import { copyRun, findOrigin, type Origin } from './resume.ts';
+import { checkRepeat } from './repeat.ts';
+import { copyRun, findOrigin, type Origin, thisMachine } from './resume.ts';
 import { createRowLoader } from './row-loader.ts';
 import { checkOutput, openRunFolder, type RunFolder, type RunRecord, written } from './run-folder.ts';
 import { lockOutput, refuseHeld, unlockOutput } from './run-lock.ts';
@@ -86,6 +87,7 @@ async function* runPlan(
   const loader = options.startLoader(plan.encoder);
   try {
     const identity = await identityOf(loaded, plan, model);
+    yield* checkRepeat(loaded, identity, thisMachine(model.threads));
     const interrupted = origin.checkpoint && (yield* takeUp(origin.checkpoint, plan, model, identity));
     if (options.stopped()) return;
     await options.lock();

@@ -1,5 +1,4 @@
 /** From a moment of the loop to a checkpoint in the run folder. */
-import os from 'node:os';
 import type { CheckpointState } from './checkpoints/state-file.ts';
 import { writeCheckpoint } from './checkpoints/write-checkpoint.ts';
 import type { CompiledModel } from './compile.ts';
@@ -8,10 +7,9 @@ import type { SaveEvent } from './loop.ts';
 import { lostRowsOf } from './lost-rows.ts';
 import type { Plan, SplitPlan } from './plan.ts';
 import type { SaveCheckpoint } from './record.ts';
-import { notice } from './resume.ts';
+import { notice, thisMachine } from './resume.ts';
 import type { RowLoader } from './row-loader.ts';
 import type { RunFolder } from './run-folder.ts';
-import { versions } from './version.ts';
 
 export interface SplitRows extends RowLoader {
   split: SplitPlan;
@@ -40,9 +38,7 @@ export function createSaver({ plan, model, folder, rows, identity }: SaverInput)
         lost: rows.flatMap(({ split, lost }) => lostRowsOf(split, lost())),
         identity,
         config: { ...plan.config },
-        threads: model.threads,
-        versions: versions(),
-        cpu: os.cpus()[0]?.model,
+        machine: thisMachine(model.threads),
       };
       const { trainables } = model;
       const contents = { state, trainables, optimizer: moment.optimizer, bestFiles: folder.bestFiles() };

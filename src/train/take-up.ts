@@ -1,4 +1,3 @@
-import os from 'node:os';
 import { LorikeetError } from '../errors.ts';
 import type { WholeCheckpoint } from './checkpoints/checkpoint-files.ts';
 import { readTensors } from './checkpoints/tensors.ts';
@@ -6,9 +5,8 @@ import type { CompiledModel } from './compile.ts';
 import type { NoticeEvent } from './events.ts';
 import { identityDifferences, type RunIdentity } from './identity.ts';
 import type { Plan } from './plan.ts';
-import { anotherRun, machineChanges, notice } from './resume.ts';
+import { anotherRun, machineChanges, notice, thisMachine } from './resume.ts';
 import type { Interrupted } from './training-state.ts';
-import { versions } from './version.ts';
 
 /**
  * Holds the run that is asked for against the one that was interrupted, and puts parameters and optimizer as they were.
@@ -32,12 +30,10 @@ export async function* takeUp(
       fix: 'Ask for more epochs or steps, or resume from an earlier checkpoint.',
     });
   }
-  const now = { threads: model.threads, versions: versions(), cpu: os.cpus()[0]?.model };
-  const changes = machineChanges(checkpoint, now);
+  const changes = machineChanges(state.machine, thisMachine(model.threads));
   if (changes.length > 0) {
     yield notice(`${changes.join('; ')}: the last bits of sums may differ from what they would have been.`);
   }
   const optimizer = await readTensors(path, model.trainables, state);
-  yield notice(`Goes on after step ${step} of ${settings.totalSteps}.`);
   return { state: { ...state.training }, optimizer };
 }

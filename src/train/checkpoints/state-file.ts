@@ -39,9 +39,7 @@ const stateSchema = z.object({
   lost: z.array(lostRow),
   identity: identitySchema,
   config: z.record(text, z.unknown()),
-  threads: whole,
-  versions: z.object({ lorikeet: text, node: text.optional(), onnxruntime: text.optional() }),
-  cpu: text.optional(),
+  machine: z.object({ threads: whole, versions: z.record(text, text), cpu: text.optional() }),
 });
 
 export type CheckpointState = z.output<typeof stateSchema>;
