@@ -35,7 +35,7 @@ const mayChange = new Map(
     'train.saveEvery': none,
     'train.keep': none,
     'train.threads': rounding,
-    'train.packTokens': rounding,
+    'pack.maxTokens': rounding,
     'train.recompute': rounding,
     output: none,
   }),

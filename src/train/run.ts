@@ -7,14 +7,16 @@ import { decodeImage } from '../data/image/decode.ts';
 import { newClaim } from '../formats/lock.ts';
 import { removeAfter } from './checkpoints/checkpoint-files.ts';
 import { restoreFiles } from './checkpoints/kept-files.ts';
-import type { LostRowState } from './checkpoints/state-file.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
+import type { RowSize } from './course.ts';
+import { dropoutNotice } from './describe-sharing.ts';
 import type { EncoderSettings } from './encoder.ts';
 import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
 import { identityOf, type RunIdentity } from './identity.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, type LoopInput, trainingLoop } from './loop.ts';
-import { makePlan, type Plan } from './plan.ts';
+import type { LostRows } from './lost-rows.ts';
+import { makePlan, type Plan, type SplitPlan } from './plan.ts';
 import { type DescribeRows, record } from './record.ts';
 import { checkRepeat } from './repeat.ts';
 import { copyRun, findOrigin, type Origin, thisMachine } from './resume.ts';
@@ -92,6 +94,7 @@ async function* runPlan(
     if (options.stopped()) return;
     await options.lock();
     const start = startOf(plan, model, resumedOf(origin));
+    yield* dropoutNotice(model.lora?.dropout ?? 0, plan.sharing);
     const folder = await openFolder(recordOf(loaded, plan, start, { identity, origin }), origin, plan);
     const rows = rowLoaders(plan, loader, origin.checkpoint?.state.lost);
     const events = eventsOf(start, plan, model, rows, { ...options, interrupted });
@@ -120,12 +123,16 @@ async function openFolder(record: RunRecord, { checkpoint }: Origin, { config }:
   return folder;
 }
 
-function rowLoaders({ train, validation, config }: Plan, loader: Loader, lost: readonly LostRowState[] = []) {
-  const splits = [train, validation].filter((split) => split !== undefined);
-  return splits.map((split) => {
-    const before = lost.filter((row) => row.split === split.survey.split);
-    return { split, ...createRowLoader(split, loader, config.data.onBadRow, before) };
-  });
+function rowLoaders(
+  { train, validation, sizes, config }: Plan,
+  loader: Loader,
+  lost?: LostRows,
+): SplitRows[] {
+  const loaderOf = (split: SplitPlan, sizes: readonly RowSize[]) => {
+    const before = lost?.rows.filter((row) => row.split === split.survey.split);
+    return { split, sizes, ...createRowLoader(split, loader, config.data.onBadRow, before) };
+  };
+  return [loaderOf(train, sizes.train), ...(validation ? [loaderOf(validation, sizes.validation!)] : [])];
 }
 
 async function* eventsOf(
@@ -163,8 +170,8 @@ function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileO
   return { modelDir, adapterDir, ...(method === 'full' ? { full } : { lora }), recompute, threads, seed };
 }
 
-function sourceOf({ split: { dataset, survey }, load }: SplitRows): SampleSource {
-  return createSource(survey.sizes, { load, lookAheadBytes, file: dataset.file });
+function sourceOf({ split: { dataset }, sizes, load }: SplitRows): SampleSource {
+  return createSource(sizes, { load, lookAheadBytes, file: dataset.file });
 }
 
 function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
@@ -197,6 +204,7 @@ function startOf(plan: Plan, model: CompiledModel, resumed: StartEvent['resumed'
     },
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
+    sharing: plan.sharing,
     decisions: [...plan.decisions, ...decisions],
     ...(resumed && { resumed }),
   };
@@ -215,7 +223,7 @@ function recordOf(
   { type: _, decisions, ...facts }: StartEvent,
   { identity, origin }: { identity: RunIdentity; origin: Origin },
 ): RunRecord {
-  const lost = origin.checkpoint?.state.lost ?? [];
+  const lost = origin.checkpoint?.state.lost?.rows ?? [];
   const skipped = [plan.train, plan.validation].flatMap((split) =>
     split ? split.survey.skipped.map((row) => ({ split: split.survey.split, ...row })) : [],
   );

@@ -2,9 +2,10 @@
 import type { CheckpointState } from './checkpoints/state-file.ts';
 import { writeCheckpoint } from './checkpoints/write-checkpoint.ts';
 import type { CompiledModel } from './compile.ts';
+import type { RowSize } from './course.ts';
 import type { RunIdentity } from './identity.ts';
 import type { SaveEvent } from './loop.ts';
-import { lostRowsOf } from './lost-rows.ts';
+import { surveyedRows } from './lost-rows.ts';
 import type { Plan, SplitPlan } from './plan.ts';
 import type { SaveCheckpoint } from './record.ts';
 import { notice, thisMachine } from './resume.ts';
@@ -13,6 +14,7 @@ import type { RunFolder } from './run-folder.ts';
 
 export interface SplitRows extends RowLoader {
   split: SplitPlan;
+  sizes: readonly RowSize[];
 }
 
 export interface SaverInput {
@@ -35,7 +37,7 @@ export function createSaver({ plan, model, folder, rows, identity }: SaverInput)
         training: moment.state,
         optimizer: optimizerOf(moment),
         written: folder.flushed(),
-        lost: rows.flatMap(({ split, lost }) => lostRowsOf(split, lost())),
+        ...lostOf(rows),
         identity,
         config: { ...plan.config },
         machine: thisMachine(model.threads),
@@ -50,6 +52,19 @@ export function createSaver({ plan, model, folder, rows, identity }: SaverInput)
         `The checkpoint of step ${step} could not be written: ${message}. Training goes on; the checkpoint before it stays.`,
       );
     }
+  };
+}
+
+function lostOf(splits: readonly SplitRows[]): Pick<CheckpointState, 'lost'> {
+  const losing = splits
+    .filter(({ lost }) => lost().length > 0)
+    .map(({ split, lost }) => ({ ...split, lost: lost() }));
+  if (losing.length === 0) return {};
+  return {
+    lost: {
+      rows: losing.flatMap(({ survey, lost }) => lost.map((row) => ({ split: survey.split, ...row }))),
+      surveyed: Object.fromEntries(losing.map(({ survey }) => [survey.split, surveyedRows(survey)])),
+    },
   };
 }
 

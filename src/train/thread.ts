@@ -66,7 +66,7 @@ function wireOfCrash(cause: unknown, place: Entering | undefined): WireError {
     code: 'run',
     message: '',
     what: `the training thread expected to go on, but ${reason}`,
-    fix: 'Where memory ran out, lower train.packTokens or keep train.recompute on, and go on with --resume; or lower image.maxPixels.',
+    fix: 'Where memory ran out, lower pack.maxTokens or keep train.recompute on, and go on with --resume; or lower image.maxPixels.',
     place: { ...place },
     stack: cause instanceof Error ? cause.stack : undefined,
   };

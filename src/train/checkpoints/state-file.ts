@@ -10,14 +10,20 @@ const text = z.string();
 /** The widest number that f64 counts in. */
 const figure = z.number();
 
-const lostRow = z.object({
-  split: z.enum(['train', 'validation']),
-  row: whole,
-  reason: text,
-  /** As the check found them, for the check of the resume may not. */
-  size: z.object({ tokens: whole, labelTokens: whole, pixelBytes: whole }),
-  contents: z.array(text),
-});
+const split = z.enum(['train', 'validation']);
+
+/** All of its rows, in columns. */
+const surveyed = z
+  .object({
+    rows: z.array(whole),
+    sizes: z.array(z.object({ tokens: whole, labelTokens: whole, pixelBytes: whole })),
+    contents: z.array(z.array(text)),
+    prefixes: z.array(z.object({ group: whole, tokens: whole }).nullable()),
+  })
+  .refine(
+    ({ rows, ...columns }) => Object.values(columns).every(({ length }) => length === rows.length),
+    'columns of one length expected',
+  );
 
 const stateSchema = z.object({
   training: z.object({
@@ -36,14 +42,18 @@ const stateSchema = z.object({
   }),
   /** Bytes of the run's files that stood when the checkpoint was written. */
   written: z.object({ metrics: whole, scalars: whole }),
-  lost: z.array(lostRow),
+  lost: z
+    .object({
+      rows: z.array(z.object({ split, row: whole, reason: text })),
+      surveyed: z.partialRecord(split, surveyed),
+    })
+    .optional(),
   identity: identitySchema,
   config: z.record(text, z.unknown()),
   machine: z.object({ threads: whole, versions: z.record(text, text), cpu: text.optional() }),
 });
 
 export type CheckpointState = z.output<typeof stateSchema>;
-export type LostRowState = z.output<typeof lostRow>;
 
 export const stateName = 'state.json';
 const sizeLimit = 64 * 2 ** 20;
