@@ -14,6 +14,7 @@ const adamw = 'leave it out: the optimizer is AdamW with betas 0.9, 0.999 and ep
 const lengths = 'use data.maxLength: tokens of a sample, image tokens counted';
 const labels = "leave it out: only the assistant's answers are trained on, always";
 const saving = 'leave it out: output/adapter and, with validation data, output/best are written by every run';
+const resuming = 'leave it out and say --resume on the command line';
 const later = 'leave it out: there is no such setting';
 
 /** A word of ours alone stands for "use <word>". */
@@ -177,9 +178,22 @@ const habits: Record<string, string> = {
   mixedPrecision: arithmetic,
   dtype: arithmetic,
   torchDtype: arithmetic,
-  saveSteps: saving,
-  saveStrategy: saving,
-  saveTotalLimit: saving,
+  saveSteps: 'train.saveEvery',
+  saveInterval: 'train.saveEvery',
+  saveFreq: 'train.saveEvery',
+  checkpointEvery: 'train.saveEvery',
+  checkpointInterval: 'train.saveEvery',
+  checkpointingSteps: 'train.saveEvery',
+  stepsPerCheckpoint: 'train.saveEvery',
+  saveStrategy: 'use train.saveEvery: steps between checkpoints; without it one is kept every ten minutes',
+  saveTotalLimit: 'train.keep',
+  keepCheckpoints: 'train.keep',
+  keepLastNCheckpoints: 'train.keep',
+  maxCheckpoints: 'train.keep',
+  resume: resuming,
+  resumeFrom: resuming,
+  resumeFromCheckpoint: resuming,
+  autoResume: resuming,
   loadBestModelAtEnd: saving,
   overwriteOutputDir: 'leave it out and say --overwrite on the command line',
   loggingSteps: 'leave it out: every step is logged in output/metrics.jsonl',

@@ -43,8 +43,11 @@ export function createRowLoader(
     async load(index) {
       const row = survey.rows[index];
       if (lost.has(row)) return undefined;
+      await dataset.checkUnchanged(); // no row of another file may be taken for one of this, nor for a bad one
       try {
-        return await loader.load(await dataset.example(row));
+        const sample = await loader.load(await dataset.example(row));
+        checkSize(sample, survey.sizes[index].tokens);
+        return sample;
       } catch (cause) {
         const error = withPlace(cause, dataset.place(row));
         if (onBadRow === 'stop' || !isBadRow(error)) throw error;
@@ -59,6 +62,15 @@ export function createRowLoader(
     },
     lost: () => [...lost].map(([row, reason]) => ({ row, reason })),
   };
+}
+
+/** Packs, order and rates rest on what the check counted. */
+function checkSize({ encoded }: Sample, tokens: number): void {
+  if (encoded.ids.length === tokens) return;
+  throw new LorikeetError('data', {
+    what: `a row of ${tokens} tokens expected, as the check before step 1 found it, got ${encoded.ids.length}`,
+    fix: 'A picture of it was replaced by one of another size; put the former one back.',
+  });
 }
 
 function noneLeft(file: string, rows: number, reason: string): LorikeetError {

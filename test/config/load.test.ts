@@ -46,6 +46,7 @@ describe('a config', () => {
         schedule: 'linear',
         warmupSteps: 0,
         gradientAccumulation: 16,
+        keep: 2,
         maxGradNorm: 1,
         shuffle: true,
         seed: 42,

@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Stream, stream } from '../../src/random.ts';
 import { listCheckpoints } from '../../src/train/checkpoints/checkpoint-files.ts';
@@ -54,14 +53,14 @@ async function withRun(
   tell: (line: string) => void,
 ): Promise<KillsReport> {
   const begun = performance.now();
+  const draw = draws.uniform;
   const config = await writeDemoRun(folder, {
     scenes: { train: 16, validation: 4 },
     lora: { rank: 4, dropout: 0.1 },
-    train: { epochs: 4, gradientAccumulation: 6, evaluateEvery: 7, gapRows: 8, saveEvery: 3 },
+    train: { epochs: 6, gradientAccumulation: 6, evaluateEvery: 7, gapRows: 8, saveEvery: 3 },
   });
   const run = join(folder, 'run');
-  await trainFor(config, Number.POSITIVE_INFINITY);
-  const milliseconds = performance.now() - begun;
+  const { loading, stepping } = await trainFor(config);
   const expected = outcomeOf(run);
   rmSync(run, { recursive: true });
   const report: KillsReport = {
@@ -78,8 +77,12 @@ async function withRun(
   let ofThisRun = 0;
   while (report.kills < kills || ofThisRun > 0) {
     const before = lastStep(run);
-    const wait = report.kills < kills ? 100 + draws.uniform() * milliseconds : Number.POSITIVE_INFINITY;
-    const { killed, stderr } = await trainFor(config, wait);
+    // One kill in three while it loads, checks and restores, the others while it trains, evaluates and saves.
+    const moment =
+      draw() < 1 / 3
+        ? { of: 'loading' as const, wait: draw() * loading }
+        : { of: 'steps' as const, wait: draw() * stepping };
+    const { killed, stderr } = await trainFor(config, report.kills < kills ? moment : undefined);
     if (killed) {
       report.kills++;
       report.mostKills = Math.max(report.mostKills, ++ofThisRun);
@@ -107,26 +110,49 @@ async function withRun(
   return { ...report, seconds: (performance.now() - begun) / 1000 };
 }
 
-/** Trains on, and kills the process after so many milliseconds where it still goes on then. */
-async function trainFor(config: string, wait: number): Promise<{ killed: boolean; stderr: string }> {
+interface Moment {
+  /** What the wait is counted from: the start of the process, or of its first step. */
+  of: 'loading' | 'steps';
+  /** Milliseconds. */
+  wait: number;
+}
+
+interface Ended {
+  killed: boolean;
+  stderr: string;
+  /** Milliseconds until its first step, and from there to its end. */
+  loading: number;
+  stepping: number;
+}
+
+/** Trains on, and kills the process at the moment where it still goes on then. */
+async function trainFor(config: string, moment?: Moment): Promise<Ended> {
+  const begun = performance.now();
   const child = spawn(process.execPath, [main, 'train', config, '--resume'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let stderr = '';
+  let [stdout, stderr] = ['', ''];
+  let firstStep = Number.POSITIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  const killAfter = (wait: number) => {
+    timer = setTimeout(() => child.kill('SIGKILL'), wait);
+  };
+  if (moment?.of === 'loading') killAfter(moment.wait);
+  child.stdout.on('data', (data) => {
+    stdout += data;
+    if (Number.isFinite(firstStep) || !stdout.includes('in all, measured')) return;
+    firstStep = performance.now();
+    if (moment?.of === 'steps') killAfter(moment.wait);
+  });
   child.stderr.on('data', (data) => {
     stderr += data;
   });
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => {
+  const signal = await new Promise<NodeJS.Signals | null>((resolve) => {
     child.on('close', (_, signal) => resolve(signal));
   });
-  if (Number.isFinite(wait)) {
-    const timer = new AbortController();
-    const waited = setTimeout(wait, undefined, { signal: timer.signal }).catch(() => {});
-    await Promise.race([waited, ended]);
-    timer.abort();
-    child.kill('SIGKILL');
-  }
-  return { killed: (await ended) === 'SIGKILL', stderr };
+  clearTimeout(timer);
+  const times = { loading: firstStep - begun, stepping: performance.now() - firstStep };
+  return { killed: signal === 'SIGKILL', stderr, ...times };
 }
 
 /** What must be true of a folder at every moment: whole lines, and every step once, in order. */
