@@ -37,7 +37,8 @@ describe('docs/config.md', () => {
   it.each([...documented])('says the default of %s', (word, said) => {
     const value = defaultOf(word);
     if (needed.includes(word)) expect(said).toBe('needed');
-    else if (value === undefined) expect(said).toMatch(/^(none|guessed|the checkpoint's|physical cores)$/);
+    else if (value === undefined)
+      expect(said).toMatch(/^(none|guessed|the checkpoint's|physical cores|ten minutes)$/);
     else expect(said).toBe(`\`${Array.isArray(value) ? value.join(', ') : written(value)}\``);
   });
 
