@@ -12,6 +12,7 @@ import type {
   FinishEvent,
   ScoringEvent,
   StepEvent,
+  WarningEvent,
 } from './events.ts';
 import { gapOf } from './gap.ts';
 import {
@@ -22,16 +23,19 @@ import {
   type GradientSum,
 } from './gradients.ts';
 import { microBatches } from './micro-batches.ts';
+import { isLeftOut, leaveOut, lookAtStep, type NumbersPolicy } from './numbers.ts';
 import { createPace, type Pace } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
 import { SeenRows } from './sharing.ts';
 import type { LoadedSample, SampleSource } from './source.ts';
 import type { CompiledStep, Gradients, Sample } from './step.ts';
 import { freshState, type Interrupted, type TrainingState } from './training-state.ts';
+import type { VisionAccount } from './vision-account.ts';
 
 export type LoopEvent =
   | EstimateEvent
   | StepEvent
+  | WarningEvent
   | ScoringEvent
   | ScoredEvent
   | SaveEvent
@@ -66,6 +70,8 @@ export interface LoopSettings {
   maxTokens: number;
   seed: number;
   recompute: boolean;
+  /** What is done about numbers that go wrong; without it a number that is not finite ends the run. */
+  numbers?: NumbersPolicy;
   /** Steps between checkpoints; 0 keeps none. Without it one is kept at the first step boundary after ten minutes. */
   saveEvery?: number;
 }
@@ -79,6 +85,8 @@ export interface LoopInput {
   /** The steps ahead; walked twice, once to load and once to train. */
   course: () => Iterable<CourseStep>;
   settings: LoopSettings;
+  /** Of the pictures; absent where the vision tower is part of the step. */
+  vision?: VisionAccount;
   /** Asked at every step boundary, and between the micro-batches of an evaluation. */
   stopped: () => boolean;
   /** Asked between micro-batches: the run then ends without a word, as it is. */
@@ -116,8 +124,8 @@ const saveInterval = 10 * 60 * 1000;
  * step's label count, clipped by global norm, AdamW. While an event is being looked at nothing moves, so the
  * parameters then are those it speaks of. A row that its source skips is left out of sum and count alike; a step
  * that loses all of its rows changes nothing and has no event. Where it is stopped, the gradients of a step that is not
- * whole are dropped: it is done again on resume. Throws `training` where a loss or gradient is not finite; the
- * parameters are then those of the last good step.
+ * whole are dropped: it is done again on resume. Throws `training` where a loss or gradient is not finite, unless
+ * `settings.numbers` leaves such a step out; the parameters are then those of the last good step.
  */
 export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent> {
   const state = startState(input);
@@ -138,6 +146,7 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
     best: state.progress.best,
     seconds: secondsOf(state),
     peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
+    ...(input.vision && { pictures: input.vision.facts }),
   };
 }
 
@@ -225,6 +234,7 @@ function startState(input: LoopInput): LoopState {
       (validation ? scored(validation, [...validation.sizes.keys()]) : 0) + scored(train, gapRows),
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
+    secondsBeside: input.vision && (() => input.vision!.secondsLeft()),
   });
   return {
     input,
@@ -255,37 +265,53 @@ async function* trainStep(
   state: LoopState,
   { step, epoch, batches }: CourseStep,
   samplesAhead: ReturnType<SampleSource['stream']>,
-): AsyncGenerator<EstimateEvent | StepEvent, boolean> {
+): AsyncGenerator<EstimateEvent | StepEvent | WarningEvent, boolean> {
   const { input, sum, pace, firstStep } = state;
   const { settings, train } = input;
   clearGradientSum(sum);
   const seen = new SeenRows(train.sizes);
+  let lost: LorikeetError | undefined;
   for (const [i, batch] of batches.entries()) {
     if (input.abandoned?.() || (i > 0 && input.stopped())) return false;
-    let begun = performance.now();
+    let elapsed = stopwatch(input.vision);
     const samples: LoadedSample[] = (await samplesAhead.next()).value!;
-    const computed = seen.add(samples.map(({ index }) => index));
+    const computed = lost ? 0 : seen.add(samples.map(({ index }) => index));
     pace.skipped(computedTokens([batch], train.sizes) - computed);
-    if (samples.length === 0) continue;
+    if (samples.length === 0 || lost) continue;
     if (step === firstStep && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
       await gradientsOf(input, samples, step);
-      begun = performance.now();
+      elapsed = stopwatch(input.vision);
     }
-    addGradients(sum, samples, await gradientsOf(input, samples, step), { step, file: train.file });
-    pace.trained(computed, secondsSince(begun));
+    const result = await gradientsOf(input, samples, step);
+    try {
+      addGradients(sum, samples, result, { step, file: train.file });
+    } catch (error) {
+      if (!isLeftOut(error, settings.numbers)) throw error;
+      lost = error;
+    }
+    pace.trained(computed, elapsed());
     if (step === firstStep && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
-  const { loss, labelTokens } = sum;
+  if (lost) {
+    yield leaveOut(state.progress.numbers, lost);
+    return true;
+  }
+  const { labelTokens } = sum;
   if (labelTokens === 0) return true; // every row of it was skipped: nothing to learn from, no event to tell
   const rate = rateOf(settings, step);
   const { gradients, norm: gradNorm } = finishGradients(sum, settings.maxGradNorm);
-  adamwStep(state.optimizer, input.step.trainables, gradients, rate);
+  const loss = sum.loss / labelTokens;
+  const figures = { step, loss, norm: gradNorm, rows: sum.rows, file: train.file };
+  const { apply, warnings } = settings.numbers
+    ? lookAtStep(state.progress.numbers, settings.numbers, figures)
+    : { apply: true, warnings: [] };
+  if (apply) adamwStep(state.optimizer, input.step.trainables, gradients, rate);
   yield {
     type: 'step',
     step,
     epoch,
-    loss: loss / labelTokens,
+    loss,
     gradNorm,
     learningRate: rate,
     labelTokens,
@@ -295,6 +321,7 @@ async function* trainStep(
     seconds: secondsOf(state),
     memory: process.memoryUsage.rss(),
   };
+  yield* warnings;
   return true;
 }
 
@@ -334,6 +361,7 @@ async function* evaluateAt(
   step: number,
 ): AsyncGenerator<ScoringEvent | ScoredEvent, Evaluation | undefined> {
   const begun = performance.now();
+  const elapsed = stopwatch(input.vision);
   const { settings, gapRows, stopped } = input;
   const parts: ScoringPart[] = [
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
@@ -344,7 +372,7 @@ async function* evaluateAt(
   yield { type: 'scored', step, rows };
   const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
   const seconds = secondsSince(begun);
-  pace.evaluated(seconds);
+  pace.evaluated(elapsed());
   return {
     step,
     ...scoresOf(held),
@@ -371,6 +399,13 @@ function rateOf(
 
 function* batchesOf(steps: Iterable<CourseStep>): Generator<number[]> {
   for (const { batches } of steps) yield* batches;
+}
+
+/** Seconds from now on, those in the vision tower left out: they are not what a token costs. */
+function stopwatch(vision: VisionAccount | undefined): () => number {
+  const begun = performance.now();
+  const before = vision?.seconds ?? 0;
+  return () => secondsSince(begun) - ((vision?.seconds ?? 0) - before);
 }
 
 function secondsSince(begun: number): number {

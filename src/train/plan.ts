@@ -57,13 +57,19 @@ export async function* makePlan(
   const { train, validation, check } = checked;
   for (const split of [train, validation]) if (split) restoreLost(split.survey, lost);
   const { tokenizer } = encoder;
-  const plan = { ...planSteps(loaded, train, validation), check, encoder: settings, tokenizer };
+  const plan = {
+    ...planSteps(loaded, encoder.vocabulary, train, validation),
+    check,
+    encoder: settings,
+    tokenizer,
+  };
   for (const text of warnings(plan)) yield { type: 'notice', text };
   return plan;
 }
 
 function planSteps(
   loaded: LoadedConfig,
+  vocabulary: number,
   train: SplitPlan,
   validation?: SplitPlan,
 ): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
@@ -85,6 +91,14 @@ function planSteps(
     maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
+    numbers: {
+      onNotFinite: words.onNotFinite,
+      explosion: words.explosion,
+      onExplosion: words.onExplosion,
+      onStuck: words.onStuck,
+      vocabulary,
+      warmupSteps,
+    },
     saveEvery: words.saveEvery,
   };
   const sizes = {

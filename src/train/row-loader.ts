@@ -1,6 +1,7 @@
 import { isBadRow, withPlace } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import type { SkipEvent } from './events.ts';
+import type { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import type { SplitPlan } from './plan.ts';
 import type { Sample } from './step.ts';
@@ -28,6 +29,7 @@ export interface LostRow {
 export function createRowLoader(
   { dataset, survey }: SplitPlan,
   loader: Pick<Loader, 'load'>,
+  images: ImagesAtHand,
   onBadRow: 'stop' | 'skip',
   before: readonly LostRow[] = [],
 ): RowLoader {
@@ -45,7 +47,9 @@ export function createRowLoader(
       if (lost.has(row)) return undefined;
       await dataset.checkUnchanged(); // no row of another file may be taken for one of this, nor for a bad one
       try {
-        const sample = await loader.load(await dataset.example(row));
+        const sample = await images.load(survey.contents[index], survey.grids, async (known) =>
+          loader.load(await dataset.example(row), known),
+        );
         checkSize(sample, survey.sizes[index].tokens);
         return sample;
       } catch (cause) {

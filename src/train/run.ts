@@ -2,17 +2,20 @@ import { existsSync } from 'node:fs';
 import os from 'node:os';
 import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
-import type { ImageReference } from '../data/example.ts';
+import type { Grid, ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
 import { newClaim } from '../formats/lock.ts';
 import { removeAfter } from './checkpoints/checkpoint-files.ts';
 import { restoreFiles } from './checkpoints/kept-files.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { RowSize } from './course.ts';
+import { describeKnown } from './describe-cache.ts';
 import { dropoutNotice } from './describe-sharing.ts';
 import type { EncoderSettings } from './encoder.ts';
-import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
+import type { NoticeEvent, SkipEvent, StartEvent, TrainEvent } from './events.ts';
 import { identityOf, type RunIdentity } from './identity.ts';
+import type { ImageEmbedder } from './image-embedder.ts';
+import { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, type LoopInput, trainingLoop } from './loop.ts';
 import type { LostRows } from './lost-rows.ts';
@@ -28,6 +31,7 @@ import { describeRows } from './score-files.ts';
 import { createSource, type SampleSource } from './source.ts';
 import { takeUp } from './take-up.ts';
 import { versions } from './version.ts';
+import { visionAccount } from './vision-account.ts';
 
 export interface RunOptions {
   /** Replace the run that stands in the output folder. */
@@ -96,7 +100,8 @@ async function* runPlan(
     const start = startOf(plan, model, resumedOf(origin));
     yield* dropoutNotice(model.lora?.dropout ?? 0, plan.sharing);
     const folder = await openFolder(recordOf(loaded, plan, start, { identity, origin }), origin, plan);
-    const rows = rowLoaders(plan, loader, origin.checkpoint?.state.lost);
+    const images = new ImagesAtHand(model.vision?.embedder.find);
+    const rows = rowLoaders(plan, loader, images, origin.checkpoint?.state.lost);
     const events = eventsOf(start, plan, model, rows, { ...options, interrupted });
     yield* record(events, {
       folder,
@@ -126,11 +131,12 @@ async function openFolder(record: RunRecord, { checkpoint }: Origin, { config }:
 function rowLoaders(
   { train, validation, sizes, config }: Plan,
   loader: Loader,
+  images: ImagesAtHand,
   lost?: LostRows,
 ): SplitRows[] {
   const loaderOf = (split: SplitPlan, sizes: readonly RowSize[]) => {
     const before = lost?.rows.filter((row) => row.split === split.survey.split);
-    return { split, sizes, ...createRowLoader(split, loader, config.data.onBadRow, before) };
+    return { split, sizes, ...createRowLoader(split, loader, images, config.data.onBadRow, before) };
   };
   return [loaderOf(train, sizes.train), ...(validation ? [loaderOf(validation, sizes.validation!)] : [])];
 }
@@ -141,10 +147,12 @@ async function* eventsOf(
   step: CompiledModel,
   rows: SplitRows[],
   { stopped, abandoned, entering, interrupted }: RunOptions & Pick<LoopInput, 'interrupted'>,
-): AsyncGenerator<StartEvent | SkipEvent | LoopEvent> {
+): AsyncGenerator<StartEvent | NoticeEvent | SkipEvent | LoopEvent> {
   yield start;
   const { settings, gapRows, course } = plan;
-  const [train, validation] = rows.map(sourceOf);
+  const vision = step.vision && visionAccount(step.vision, gridsAhead(plan));
+  const embedder = step.vision?.embedder;
+  const [train, validation] = rows.map((split) => sourceOf(split, embedder));
   const input = {
     step,
     train,
@@ -152,6 +160,7 @@ async function* eventsOf(
     gapRows,
     course,
     settings,
+    vision,
     stopped,
     abandoned,
     entering,
@@ -159,19 +168,25 @@ async function* eventsOf(
   };
   for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
+    for (const text of embedder?.takeNotices() ?? []) yield { type: 'notice', text };
     yield event;
   }
 }
 
 function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileOptions {
-  const { model: modelDir, adapter: adapterDir, train, full } = config;
+  const { model: modelDir, adapter: adapterDir, train, full, cache } = config;
   const lora = adapterDir ? loraGiven : (config.lora ?? loraDefaults);
   const { recompute, threads, seed } = train;
-  return { modelDir, adapterDir, ...(method === 'full' ? { full } : { lora }), recompute, threads, seed };
+  const trained = method === 'full' ? { full } : { lora };
+  return { modelDir, adapterDir, ...trained, recompute, threads, seed, cache };
 }
 
-function sourceOf({ split: { dataset }, sizes, load }: SplitRows): SampleSource {
-  return createSource(sizes, { load, lookAheadBytes, file: dataset.file });
+function sourceOf(
+  { split: { dataset }, sizes, load }: SplitRows,
+  embedder: ImageEmbedder | undefined,
+): SampleSource {
+  const embed = embedder && ((...images: Parameters<ImageEmbedder['embed']>) => embedder.embed(...images));
+  return createSource(sizes, { load, lookAheadBytes, embed, file: dataset.file });
 }
 
 function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
@@ -205,9 +220,30 @@ function startOf(plan: Plan, model: CompiledModel, resumed: StartEvent['resumed'
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
     sharing: plan.sharing,
-    decisions: [...plan.decisions, ...decisions],
+    decisions: [
+      ...plan.decisions,
+      ...decisions,
+      ...(model.vision ? [describeKnown(model.vision, gridsOf(plan))] : []),
+    ],
     ...(resumed && { resumed }),
   };
+}
+
+/** Of all pictures in the data, by what they hold. */
+function gridsOf({ train, validation }: Plan): Map<string, Grid> {
+  return new Map([...train.survey.grids, ...(validation?.survey.grids ?? [])]);
+}
+
+/** Of those that the run will come to: `train.maxSteps` may end it before others. */
+function gridsAhead({ train: { survey }, validation, course, gapRows }: Plan): Map<string, Grid> {
+  const rows = new Set(gapRows);
+  for (const { batches } of course()) for (const row of batches.flat()) rows.add(row);
+  const contents = [...rows].flatMap((row) => survey.contents[row]);
+  const grids = contents.flatMap((content) => {
+    const grid = survey.grids.get(content);
+    return grid ? [[content, grid] as const] : [];
+  });
+  return new Map([...grids, ...(validation?.survey.grids ?? [])]);
 }
 
 /** A run that was never begun is not gone on with, whatever was asked for. */

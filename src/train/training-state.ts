@@ -1,5 +1,6 @@
 import type { AdamWState } from '../optim/adamw.ts';
 import type { FinishEvent } from './events.ts';
+import { type NumbersState, startNumbers } from './numbers.ts';
 
 /**
  * Where a run is: with the trained parameters and the optimizer's moments, all that its next step and evaluation depend
@@ -13,6 +14,8 @@ export interface TrainingState {
   best: FinishEvent['best'];
   /** Timing: since training began, the time between a stop and its resume left out. */
   seconds: number;
+  /** What the watch over the run's numbers remembers of the last steps. */
+  numbers: NumbersState;
 }
 
 /** What an interrupted run left, to be gone on from. */
@@ -22,5 +25,5 @@ export interface Interrupted {
 }
 
 export function freshState(): TrainingState {
-  return { step: 0, evaluated: null, best: null, seconds: 0 };
+  return { step: 0, evaluated: null, best: null, seconds: 0, numbers: startNumbers() };
 }

@@ -31,6 +31,12 @@ const stateSchema = z.object({
     evaluated: whole.nullable(),
     best: z.object({ step: whole, loss: figure }).nullable(),
     seconds: figure,
+    numbers: z.object({
+      norms: z.array(z.object({ norm: figure, applied: z.boolean() })),
+      losses: z.array(figure),
+      stuckTold: z.boolean(),
+      lostInARow: whole,
+    }),
   }),
   optimizer: z.object({
     betas: z.tuple([figure, figure]),
