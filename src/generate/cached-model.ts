@@ -1,20 +1,18 @@
 /** A model that reads texts token by token: graphs, weights and an adapter, but no word of a conversation. */
 import { type Adapter, readAdapter } from '../checkpoint/peft.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
-import { cachedFeeds } from '../models/qwen2-vl/feeds.ts';
-import { cachedGraph, cacheName, outputNames, visionGraph } from '../models/qwen2-vl/forward.ts';
+import { cachedGraph, visionGraph } from '../models/qwen2-vl/forward.ts';
 import { linearModules, loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
-import { cacheWidth } from '../nn/key-value-cache.ts';
 import type { LinearModule } from '../nn/lora-targets.ts';
 import type { Parameter } from '../nn/network.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
 import { physicalCores } from '../runtime/threads.ts';
-import { embeddingFeed, embedImage, type ImageInput } from '../train/embed-images.ts';
+import { embedImage, type ImageInput } from '../train/embed-images.ts';
 import { frozenParameters } from '../train/parameters.ts';
 import { addSlots, slotWeights } from './adapter-slots.ts';
-import { KeyValueStore } from './key-value-store.ts';
+import type { KeyValueStore } from './key-value-store.ts';
 import { choosePacking, type Packing } from './packing.ts';
-import type { Sequence } from './sequence.ts';
+import { newStore, type Reading, type ReadingModel, readTogether } from './reading-model.ts';
 
 export interface CachedModelOptions {
   modelDir: string;
@@ -23,16 +21,6 @@ export interface CachedModelOptions {
   threads?: number;
   /** Packs weights from the start, or never; `choosePacking` decides where not given. */
   pack?: boolean;
-}
-
-/** New tokens of one text. */
-export interface Reading {
-  sequence: Sequence;
-  ids: Int32Array;
-  /** [3, t] M-RoPE indices. */
-  indices: Int32Array;
-  /** The model's own words, where no image token stands for a picture. */
-  said?: boolean;
 }
 
 type Part = 'text' | 'vision';
@@ -45,7 +33,7 @@ interface OpenPart {
   packed: boolean;
 }
 
-export class CachedModel {
+export class CachedModel implements ReadingModel {
   readonly config: Qwen2VLConfig;
   readonly threads: number;
   readonly packing: Packing;
@@ -93,7 +81,6 @@ export class CachedModel {
     return this.#decoded >= this.packing.after;
   }
 
-  /** Changes with the adapter: what was read before it means nothing to the model after. */
   get epoch(): number {
     return this.#adapters;
   }
@@ -106,51 +93,22 @@ export class CachedModel {
   }
 
   newStore(capacity?: number): KeyValueStore {
-    const { text } = this.config;
-    return new KeyValueStore(cacheWidth(text.layers, text), capacity);
+    return newStore(this.config, capacity);
   }
 
-  /** [m, D] what the text is given for a picture's tokens. */
   async embed(image: ImageInput): Promise<Float32Array> {
     const { session, weights } = await this.#part('vision');
     return embedImage(session, image, this.config, weights);
   }
 
-  /**
-   * Reads the next tokens of several texts in one run and appends their keys and values. `embeddings` are those of
-   * the image tokens among them, in order. Returns the logits [V] after each text's last token.
-   */
   async read(
     store: KeyValueStore,
     readings: readonly Reading[],
     embeddings: readonly Float32Array[] = [],
   ): Promise<Float32Array[]> {
-    const texts = readings.map(({ sequence, ...tokens }) => ({ ...tokens, past: sequence.ranges }));
-    let end = 0;
-    const rows = Int32Array.from(readings, ({ ids }) => {
-      end += ids.length;
-      return end - 1;
-    });
     if (readings.every(({ ids }) => ids.length === 1)) this.#decoded++;
-    const { session, weights } = await this.#part('text');
-    const outputs = await session.run(
-      {
-        ...cachedFeeds(texts, store.length, this.config),
-        ...embeddingFeed(embeddings, this.config),
-        [cacheName]: store.rows(),
-        rows: { data: rows, dims: [rows.length] },
-      },
-      weights,
-    );
-    let start = store.append(outputs[outputNames.cacheRows] as Float32Array);
-    for (const { sequence, ids, indices } of readings) {
-      sequence.add(start, ids.length);
-      sequence.next = indices.reduce((largest, index) => Math.max(largest, index), sequence.next - 1) + 1;
-      start += ids.length;
-    }
-    const logits = outputs[outputNames.logits] as Float32Array;
-    const words = logits.length / rows.length;
-    return readings.map((_, i) => logits.subarray(i * words, (i + 1) * words));
+    const part = await this.#part('text');
+    return readTogether({ ...part, config: this.config }, store, readings, embeddings);
   }
 
   async close(): Promise<void> {

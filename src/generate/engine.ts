@@ -13,6 +13,7 @@ import { Context } from './context.ts';
 import { decodeTogether, type Finish } from './decode.ts';
 import { endTokens } from './end-tokens.ts';
 import { type Prompt, promptOf, sharedLength } from './prompt.ts';
+import type { ReadingModel } from './reading-model.ts';
 import {
   type AnswerOptions,
   type AnswerRequest,
@@ -74,12 +75,13 @@ export interface Topic {
 /** Answers that are decoded together. */
 const together = 32;
 
-export class Engine {
-  readonly model: CachedModel;
+/** `M` is a model that is open for answers alone, or one in the middle of its training. */
+export class Engine<M extends ReadingModel = CachedModel> {
+  readonly model: M;
   readonly #encoder: Encoder;
   readonly #endTokenIds: ReadonlySet<number>;
 
-  private constructor(model: CachedModel, encoder: Encoder, endTokenIds: ReadonlySet<number>) {
+  private constructor(model: M, encoder: Encoder, endTokenIds: ReadonlySet<number>) {
     this.model = model;
     this.#encoder = encoder;
     this.#endTokenIds = endTokenIds;
@@ -87,12 +89,18 @@ export class Engine {
 
   static async open({ model, adapter, image = {}, threads, pack }: EngineOptions): Promise<Engine> {
     const modelDir = modelFolder(model, process.cwd());
-    const encoder = await createEncoder({ modelDir, image, maxLength: Number.MAX_SAFE_INTEGER });
+    const encoder = await promptEncoder({ modelDir, image });
     const cached = await CachedModel.open({ modelDir, adapterDir: adapter, threads, pack });
     return new Engine(cached, encoder, await endTokens(modelDir, cached.config, encoder.tokenizer));
   }
 
-  facts(): ModelFacts {
+  /** Answers with a model that somebody else opened, and closes; its folder has the tokenizer and the processor. */
+  static async around<M extends ReadingModel>(model: M, folder: PromptFolder): Promise<Engine<M>> {
+    const encoder = await promptEncoder(folder);
+    return new Engine(model, encoder, await endTokens(folder.modelDir, model.config, encoder.tokenizer));
+  }
+
+  facts(this: Engine): ModelFacts {
     const { threads, packing, dtypes } = this.model;
     return { device: 'cpu', threads, dtypes, packAfter: packing.after, packing: packing.reason };
   }
@@ -160,11 +168,11 @@ export class Engine {
     return answer;
   }
 
-  useAdapter(dir: string | undefined): Promise<void> {
+  useAdapter(this: Engine, dir: string | undefined): Promise<void> {
     return this.model.useAdapter(dir);
   }
 
-  close(): Promise<void> {
+  close(this: Engine): Promise<void> {
     return this.model.close();
   }
 
@@ -207,6 +215,13 @@ export class Engine {
       throw withoutRow(error);
     }
   }
+}
+
+type PromptFolder = Pick<EncoderSettings, 'modelDir' | 'image'>;
+
+/** Of a question nothing is cut. */
+function promptEncoder(folder: PromptFolder): Promise<Encoder> {
+  return createEncoder({ ...folder, maxLength: Number.MAX_SAFE_INTEGER });
 }
 
 /** Indices of questions about the same pictures, `together` at most. */

@@ -1,0 +1,57 @@
+/** A model in the middle of its training, as it is at every call. */
+import type { Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
+import { cachedGraph, isVision, type ModelDefinition, visionGraph } from '../models/qwen2-vl/forward.ts';
+import { LazySession } from '../runtime/lazy-session.ts';
+import { embedImage, type ImageInput } from '../train/embed-images.ts';
+import type { Trainable } from '../train/step.ts';
+import type { KeyValueStore } from './key-value-store.ts';
+import { newStore, type Reading, type ReadingModel, readTogether } from './reading-model.ts';
+
+/**
+ * What is trained is fed from the trainer's own memory, whether it stands beside the base (LoRA) or in its place; the
+ * frozen weights are mapped from the same files as the trainer's. Nothing is loaded again and nothing copied: weights are
+ * never packed here, because a copy of them would stand beside all that training holds.
+ */
+export class TrainedModel implements ReadingModel {
+  readonly config: Qwen2VLConfig;
+  /** One: whoever asks begins with nothing read, once the values have moved. */
+  readonly epoch = 0;
+  readonly #trainables: readonly Trainable[];
+  readonly #text: LazySession;
+  readonly #vision: LazySession;
+
+  constructor(model: ModelDefinition, trainables: readonly Trainable[], threads: number) {
+    this.config = model.config;
+    this.#trainables = trainables;
+    const options = { target: 'cpu', threads } as const;
+    this.#text = new LazySession(() => cachedGraph(withoutTower(model)), options);
+    this.#vision = new LazySession(() => visionGraph(model), options);
+  }
+
+  newStore(capacity?: number): KeyValueStore {
+    return newStore(this.config, capacity);
+  }
+
+  embed(image: ImageInput): Promise<Float32Array> {
+    return embedImage(this.#vision, image, this.config, this.#trainables);
+  }
+
+  read(
+    store: KeyValueStore,
+    readings: readonly Reading[],
+    embeddings: readonly Float32Array[] = [],
+  ): Promise<Float32Array[]> {
+    const reader = { session: this.#text, weights: this.#trainables, config: this.config };
+    return readTogether(reader, store, readings, embeddings);
+  }
+
+  async close(): Promise<void> {
+    await this.#text.close();
+    await this.#vision.close();
+  }
+}
+
+/** A tower that is trained stands inside every graph that knows it; the cached text is handed what it made of a picture. */
+function withoutTower({ parameters, ...model }: ModelDefinition): ModelDefinition {
+  return { ...model, parameters: new Map([...parameters].filter(([name]) => !isVision(name))) };
+}
