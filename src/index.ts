@@ -118,5 +118,5 @@ export type {
   TrainEvent,
 } from './train/events.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
-export { type TrainOptions, train } from './train/train.ts';
+export { type TrainOptions, train } from './trainer/train.ts';
 export { type Watching, type WatchOptions, watch } from './watch/watch.ts';

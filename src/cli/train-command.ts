@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import { readRunRecord } from '../train/run-folder.ts';
-import { train } from '../train/train.ts';
+import { train } from '../trainer/train.ts';
 import { shortPath } from '../words.ts';
 import { configWords } from './config-words.ts';
 import { createProgress } from './progress.ts';

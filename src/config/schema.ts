@@ -1,5 +1,6 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
+import { bestMetrics } from './best-metrics.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
@@ -89,6 +90,16 @@ export const trainSchema = z.strictObject({
   gapRows: wholeFrom(0)
     .default(64)
     .describe('training rows scored with every evaluation, always the same, to tell the gap to validation'),
+  evaluateAnswers: wholeFrom(0)
+    .default(0)
+    .describe('validation rows, always the same, that the model answers at every evaluation'),
+  bestBy: z
+    .enum(bestMetrics)
+    .default('loss')
+    .describe('figure of an evaluation that chooses best/, and that train.patience waits for'),
+  patience: wholeFrom(1)
+    .optional()
+    .describe('evaluations in a row without a better train.bestBy that end the run'),
   recompute: z
     .boolean()
     .default(true)

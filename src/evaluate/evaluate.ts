@@ -1,6 +1,7 @@
 /** Scores a model on data: what `lorikeet evaluate` does, for programs. */
 import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
+import { blindGuesser } from '../metrics/floor.ts';
 import { normalisation } from '../metrics/match.ts';
 import { createEncoder, encoderSettings } from '../train/encoder.ts';
 import { versions } from '../train/version.ts';
@@ -9,7 +10,7 @@ import { writeEvaluation } from './evaluation-folder.ts';
 import { type Answers, type Examination, examine } from './examination.ts';
 import { Examinee } from './examinee.ts';
 import { judge } from './judge.ts';
-import { judgedRows } from './judged-rows.ts';
+import { answered, judgedRows } from './judged-rows.ts';
 import { type EvaluateOptions, type EvaluationPlan, noneLeft, planEvaluation, totalAnswers } from './plan.ts';
 import type { Prediction } from './prediction.ts';
 import type { LostRow } from './questions.ts';
@@ -63,7 +64,7 @@ export async function* evaluate(
   const other = plan.against && (yield* examined(plan, plan.against, new Map(), begun, answersOwn));
   if (plan.against && !other) return;
   const lost = [...plan.lost, ...own.lost];
-  const rows = judgedRows({ ...plan, own, other });
+  const rows = judgedRows({ ...plan, guess: blindGuesser(plan.training.flatMap(answered)), own, other });
   if (rows.length === 0) throw noneLeft(plan.dataset, lost);
   const figures = judge(rows, plan.seed, plan.against && scoredModel(plan.against));
   const predictions = rows.map(({ prediction }) => prediction);

@@ -1,21 +1,16 @@
 /** One model under examination: what right answers cost it, and what it answers itself. */
 import type { Config } from '../config/schema.ts';
-import type { ImageReference, Turn } from '../data/example.ts';
+import type { Turn } from '../data/example.ts';
 import { type Answer, Engine } from '../generate/engine.ts';
-import type { AnswerRequest, Picture } from '../generate/request.ts';
 import { compileStep } from '../train/compile.ts';
 import { scoreRows } from '../train/evaluate.ts';
 import type { ScoredRow } from '../train/score.ts';
 import { createSource } from '../train/source.ts';
 import type { CompiledStep, Sample } from '../train/step.ts';
+import { type AskingOptions, likeliestAnswers } from './asking.ts';
 import type { Contestant } from './contestant.ts';
 
-export interface ExamineeOptions {
-  maxNewTokens: number;
-  stopped: () => boolean;
-}
-
-interface Options extends ExamineeOptions {
+interface Options extends AskingOptions {
   packTokens: number;
 }
 
@@ -33,7 +28,7 @@ export class Examinee {
   static async open(
     { image, train }: Config,
     { model, adapter }: Contestant,
-    options: ExamineeOptions,
+    options: AskingOptions,
   ): Promise<Examinee> {
     const { threads, seed, packTokens } = train;
     const step = await compileStep({ modelDir: model, adapterDir: adapter, recompute: false, threads, seed });
@@ -63,30 +58,11 @@ export class Examinee {
 
   /** The likeliest answers. Questions about the same pictures share their reading. */
   answers(prompts: readonly Turn[][]): Promise<Answer[]> {
-    const { maxNewTokens, stopped } = this.#options;
-    return this.#engine.answer(
-      prompts.map((turns) => requestOf(turns, maxNewTokens)),
-      { stopped },
-    );
+    return likeliestAnswers(this.#engine, prompts, this.#options);
   }
 
   async close(): Promise<void> {
     await this.#engine.close();
     await this.#step.close();
   }
-}
-
-function requestOf(turns: readonly Turn[], maxNewTokens: number): AnswerRequest {
-  const messages = turns.map(({ role, content }) => ({
-    role,
-    content: content.map((part) =>
-      part.type === 'image' ? { type: part.type, image: pictureOf(part.image) } : part,
-    ),
-  }));
-  return { messages, maxNewTokens };
-}
-
-function pictureOf(image: ImageReference): Picture {
-  if ('path' in image) return image.path;
-  return 'held' in image ? image.bytes : image.dataUrl;
 }

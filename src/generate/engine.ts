@@ -89,15 +89,15 @@ export class Engine<M extends ReadingModel = CachedModel> {
 
   static async open({ model, adapter, image = {}, threads, pack }: EngineOptions): Promise<Engine> {
     const modelDir = modelFolder(model, process.cwd());
-    const encoder = await promptEncoder({ modelDir, image });
+    const encoder = await createEncoder({ modelDir, image, maxLength: Number.MAX_SAFE_INTEGER });
     const cached = await CachedModel.open({ modelDir, adapterDir: adapter, threads, pack });
     return new Engine(cached, encoder, await endTokens(modelDir, cached.config, encoder.tokenizer));
   }
 
-  /** Answers with a model that somebody else opened, and closes; its folder has the tokenizer and the processor. */
-  static async around<M extends ReadingModel>(model: M, folder: PromptFolder): Promise<Engine<M>> {
-    const encoder = await promptEncoder(folder);
-    return new Engine(model, encoder, await endTokens(folder.modelDir, model.config, encoder.tokenizer));
+  /** Answers with a model that somebody else opened, and closes; the encoder is that of its folder, and cuts nothing. */
+  static async around<M extends ReadingModel>(model: M, encoder: Encoder): Promise<Engine<M>> {
+    const { tokenizer } = encoder;
+    return new Engine(model, encoder, await endTokens(tokenizer.folder, model.config, tokenizer));
   }
 
   facts(this: Engine): ModelFacts {
@@ -215,13 +215,6 @@ export class Engine<M extends ReadingModel = CachedModel> {
       throw withoutRow(error);
     }
   }
-}
-
-type PromptFolder = Pick<EncoderSettings, 'modelDir' | 'image'>;
-
-/** Of a question nothing is cut. */
-function promptEncoder(folder: PromptFolder): Promise<Encoder> {
-  return createEncoder({ ...folder, maxLength: Number.MAX_SAFE_INTEGER });
 }
 
 /** Indices of questions about the same pictures, `together` at most. */

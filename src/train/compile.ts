@@ -7,7 +7,7 @@ import { loraDefaults } from '../config/schema.ts';
 import { readTensor, type TensorLocation } from '../formats/safetensors.ts';
 import { pulledModel } from '../hub/cache.ts';
 import { loadModelConfig, modelType, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
-import { trainsVision } from '../models/qwen2-vl/forward.ts';
+import { type ModelDefinition, trainsVision } from '../models/qwen2-vl/forward.ts';
 import {
   hubName,
   linearModules,
@@ -46,10 +46,15 @@ export interface CompiledModel extends CompiledStep, Pick<StartEvent, 'lora'> {
   writeAdapter: WriteAdapter;
 }
 
-export type Compile = (options: CompileOptions) => Promise<CompiledModel>;
+export type Compile<M extends CompiledModel = CompiledModel> = (options: CompileOptions) => Promise<M>;
+
+/** A model with all that can be asked of it, and what its graphs are built from. */
+export interface OpenModel extends CompiledModel, CompiledModelStep {
+  definition: ModelDefinition;
+}
 
 /** Opens and checks the weights, settles what is trained, and gives the step; kernels start at the first run. */
-export async function compileStep(options: CompileOptions): Promise<CompiledModel & CompiledModelStep> {
+export async function compileStep(options: CompileOptions): Promise<OpenModel> {
   const config = await loadModelConfig(options.modelDir);
   const weights = await openModelWeights(options.modelDir, config);
   const frozen = frozenParameters(config, weights);
@@ -61,6 +66,7 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
   const model = { config, ...table, recompute: options.recompute };
   const step = compileSteps(model, trainables, { target: 'cpu', threads });
   return {
+    definition: model,
     trainables,
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),

@@ -1,9 +1,13 @@
+import type { BestMetric } from '../config/best-metrics.ts';
 import { adamwStep, createAdamW } from '../optim/adamw.ts';
 import { learningRate, type Schedule } from '../optim/schedule.ts';
+import type { AnswerRows } from './answers.ts';
+import { noneYet, type Standing, standingAfter } from './best.ts';
 import { type CourseStep, tokensOf } from './course.ts';
 import { type ScoringPart, scoreRows } from './evaluate.ts';
 import type {
   BaselineEvent,
+  EarlyStop,
   EstimateEvent,
   EvaluateEvent,
   Evaluation,
@@ -19,7 +23,7 @@ import {
   finishGradients,
   type GradientSum,
 } from './gradients.ts';
-import { createPace, type Pace } from './pace.ts';
+import { createPace, type Pace, tokensToAnswer } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
 import type { SampleSource } from './source.ts';
 import type { CompiledStep, Sample } from './step.ts';
@@ -51,6 +55,10 @@ export interface LoopSettings {
   evaluateEvery: number;
   /** Whether the validation data is scored before step 1 too. */
   evaluateStart: boolean;
+  /** What chooses the best evaluation. */
+  bestBy: BestMetric;
+  /** Evaluations in a row that may be no better than the best; the run ends at the last of them. */
+  patience?: number;
   /** Micro-batches of an evaluation hold as many rows as fit here. */
   packTokens: number;
   seed: number;
@@ -63,6 +71,8 @@ export interface LoopInput {
   validation?: SampleSource;
   /** Rows of `train` that every evaluation scores beside the validation data. */
   gapRows: number[];
+  /** Validation rows that every evaluation answers. */
+  answers?: AnswerRows;
   /** The steps ahead; walked twice, once to load and once to train. */
   course: () => Iterable<CourseStep>;
   settings: LoopSettings;
@@ -79,7 +89,7 @@ interface LoopState {
   optimizer: ReturnType<typeof createAdamW>;
   pace: Pace;
   started: number;
-  best: FinishEvent['best'];
+  standing: Standing;
   /** Everything that the run promised is done. */
   complete: boolean;
 }
@@ -108,34 +118,38 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
       state.complete = done === settings.totalSteps;
       if (validation && (done % settings.evaluateEvery === 0 || done === settings.totalSteps)) {
         yield* evaluateStep(state, validation, done);
+        if (isOutOfPatience(state)) break;
       }
     }
   } finally {
     await batches.return(undefined);
   }
   if (input.abandoned?.()) return;
+  const stoppedEarly = earlyStopOf(state, done);
   yield {
     type: 'finish',
-    status: state.complete ? 'finished' : 'stopped',
+    status: state.complete || stoppedEarly ? 'finished' : 'stopped',
     step: done,
     totalSteps: settings.totalSteps,
-    best: state.best,
+    best: state.standing.best,
+    ...(stoppedEarly && { stoppedEarly }),
     seconds: secondsSince(state.started),
     peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
   };
 }
 
 function startState(input: LoopInput): LoopState {
-  const { settings, validation, train, gapRows } = input;
+  const { settings, validation, train, gapRows, answers } = input;
   let tokens = 0;
   for (const { batches } of input.course()) tokens += tokensOf(batches.flat(), train.sizes);
   const validationTokens = validation?.sizes.reduce((sum, size) => sum + size.tokens, 0) ?? 0;
+  const answerTokens = validation && answers ? tokensToAnswer(answers.rows, validation.sizes) : 0;
   const pace = createPace({
     tokens,
     evaluations: validation
       ? Math.ceil(settings.totalSteps / settings.evaluateEvery) + Number(settings.evaluateStart)
       : 0,
-    tokensPerEvaluation: validationTokens + tokensOf(gapRows, train.sizes),
+    tokensPerEvaluation: validationTokens + tokensOf(gapRows, train.sizes) + answerTokens,
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
   });
@@ -145,7 +159,7 @@ function startState(input: LoopInput): LoopState {
     optimizer: createAdamW({ weightDecay: settings.weightDecay }),
     pace,
     started: performance.now(),
-    best: null,
+    standing: noneYet,
     complete: false,
   };
 }
@@ -209,9 +223,20 @@ async function* evaluateStep(
     state.complete = false;
     return;
   }
-  const best = state.best === null || evaluation.loss < state.best.loss;
-  if (best) state.best = { step, loss: evaluation.loss };
-  yield { type: 'evaluate', ...evaluation, best };
+  state.standing = standingAfter(state.standing, evaluation, state.input.settings.bestBy);
+  yield { type: 'evaluate', ...evaluation, best: state.standing.best?.step === step };
+}
+
+function isOutOfPatience({ input, standing }: LoopState): boolean {
+  const { patience } = input.settings;
+  return patience !== undefined && standing.since >= patience;
+}
+
+/** Where patience ran out at the last step, nothing was left undone. */
+function earlyStopOf(state: LoopState, done: number): EarlyStop | undefined {
+  const { settings } = state.input;
+  if (!isOutOfPatience(state) || done === settings.totalSteps) return undefined;
+  return { patience: settings.patience!, bestStep: state.standing.best!.step };
 }
 
 /** The model as it is after `step`, on the validation data and on the training rows that are held beside it. */
@@ -221,7 +246,7 @@ async function* evaluateAt(
   step: number,
 ): AsyncGenerator<ScoringEvent | ScoredEvent, Evaluation | undefined> {
   const begun = performance.now();
-  const { settings, gapRows, stopped } = input;
+  const { settings, gapRows, answers, stopped } = input;
   const parts: ScoringPart[] = [
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
     { split: 'train', source: input.train, indices: gapRows },
@@ -229,6 +254,8 @@ async function* evaluateAt(
   const rows = yield* scoreRows(input.step, parts, { packTokens: settings.packTokens, step, stopped });
   if (!rows) return undefined;
   yield { type: 'scored', step, rows };
+  const answered = answers ? yield* answers.answer(step) : {};
+  if (!answered) return undefined;
   const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
   const seconds = secondsSince(begun);
   pace.evaluated(seconds);
@@ -236,6 +263,7 @@ async function* evaluateAt(
     step,
     ...scoresOf(held),
     ...(seen.length > 0 && { train: scoresOf(seen), gap: gapOf(held, seen, settings.seed) }),
+    ...answered,
     seconds,
   };
 }

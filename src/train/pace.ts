@@ -1,3 +1,5 @@
+import type { RowSize } from './course.ts';
+
 export interface PaceTotals {
   /** Tokens of the whole training, epochs counted. */
   tokens: number;
@@ -5,6 +7,17 @@ export interface PaceTotals {
   tokensPerEvaluation: number;
   /** What a token of evaluation costs beside a token of training, until one has been timed. */
   evaluationShare: number;
+}
+
+/**
+ * A decoded token reads every weight for itself alone, as long as about this many tokens of a prompt take (27 from f32 and
+ * 63 from bf16 weights at 2B width, docs/LOG.md).
+ */
+const decodedToken = 32;
+
+/** What answering rows one by one costs, in tokens that are read together. */
+export function tokensToAnswer(rows: readonly number[], sizes: readonly RowSize[]): number {
+  return rows.reduce((sum, row) => sum + sizes[row].tokens + decodedToken * sizes[row].labelTokens, 0);
 }
 
 /** How fast a run goes and what is left of it. */

@@ -3,6 +3,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
 import type { ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
+import type { AnswerRows } from './answers.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { EncoderSettings } from './encoder.ts';
 import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
@@ -16,14 +17,22 @@ import { describeRows } from './score-files.ts';
 import { createSource, type SampleSource } from './source.ts';
 import { versions } from './version.ts';
 
-export interface RunOptions {
+/** Answers as a run has them: opened once, closed with it. */
+export interface OpenAnswers extends AnswerRows {
+  close(): Promise<void>;
+}
+
+/** `M` is what `compile` gives; only who compiles knows how that answers. */
+export interface RunOptions<M extends CompiledModel = CompiledModel> {
   /** Replace the run that stands in the output folder. */
   overwrite: boolean;
   /** Asked between rows of the check and at every step boundary. */
   stopped: () => boolean;
   /** Asked between micro-batches too: nobody listens any more. */
   abandoned?: () => boolean;
-  compile: Compile;
+  compile: Compile<M>;
+  /** Needed where `train.evaluateAnswers` asks for answers: what gives them stands behind training. */
+  openAnswers?: (model: M, plan: Plan, stopped: () => boolean) => Promise<OpenAnswers>;
   startLoader: (settings: EncoderSettings) => Loader;
 }
 
@@ -34,38 +43,58 @@ const lookAheadBytes = 128 * 2 ** 20;
  * A whole run in this thread, from a config to its run folder. The output folder is touched only when data and model
  * have been found good; where it is stopped before that, it ends without a `finish`.
  */
-export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGenerator<TrainEvent> {
+export async function* run<M extends CompiledModel>(
+  loaded: LoadedConfig,
+  options: RunOptions<M>,
+): AsyncGenerator<TrainEvent> {
   const { output } = loaded.config;
   checkOutput(output, options.overwrite);
   const plan = yield* makePlan(loaded, options.stopped);
   if (!plan) return;
   const model = await options.compile(compileOptionsOf(loaded));
   const loader = options.startLoader(plan.encoder);
+  let answers: OpenAnswers | undefined;
   try {
+    if (plan.answerRows.length > 0) answers = await answersOf(model, plan, options);
     if (options.stopped()) return;
     const start = startOf(plan, model);
     const folder = await openRunFolder(output, recordOf(loaded, plan, start));
-    const events = eventsOf(start, plan, model, loader, options);
+    const events = eventsOf(start, plan, { step: model, loader, answers }, options);
     yield* record(events, { folder, writeAdapter: model.writeAdapter, describeRows: rowsOf(plan) });
   } finally {
+    await answers?.close();
     await loader.close();
     await model.close();
   }
 }
 
+function answersOf<M extends CompiledModel>(
+  model: M,
+  plan: Plan,
+  { openAnswers, stopped }: RunOptions<M>,
+): Promise<OpenAnswers> {
+  if (!openAnswers) throw new TypeError('train.evaluateAnswers expected a run that is told how to answer');
+  return openAnswers(model, plan, stopped);
+}
+
+interface Opened {
+  step: CompiledModel;
+  loader: Loader;
+  answers?: OpenAnswers;
+}
+
 async function* eventsOf(
   start: StartEvent,
   plan: Plan,
-  step: CompiledModel,
-  loader: Loader,
-  { stopped, abandoned }: RunOptions,
+  { step, loader, answers }: Opened,
+  { stopped, abandoned }: Pick<RunOptions, 'stopped' | 'abandoned'>,
 ): AsyncGenerator<StartEvent | SkipEvent | LoopEvent> {
   yield start;
   const { settings, gapRows, course, config } = plan;
   const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
   const rows = splits.map((split) => createRowLoader(split, loader, config.data.onBadRow));
   const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i]));
-  const input = { step, train, validation, gapRows, course, settings, stopped, abandoned };
+  const input = { step, train, validation, gapRows, answers, course, settings, stopped, abandoned };
   for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
     yield event;

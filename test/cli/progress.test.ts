@@ -133,7 +133,7 @@ describe('the story of a run', () => {
       status: 'stopped',
       step: 7,
       totalSteps: 576,
-      best: { step: 5, loss: 0.5 },
+      best: { step: 5, loss: 0.5, metric: 'loss', value: 0.5 },
       seconds: 9,
       peakMemory: 2 ** 30,
     };

@@ -53,6 +53,8 @@ describe('a config', () => {
         evaluateEvery: 50,
         evaluateStart: true,
         gapRows: 64,
+        evaluateAnswers: 0,
+        bestBy: 'loss',
         recompute: true,
       },
       output: path.join(dir, 'runs/first'),

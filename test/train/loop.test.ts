@@ -29,6 +29,7 @@ const defaults: LoopSettings = {
   maxGradNorm: 0.2,
   evaluateEvery: 2,
   evaluateStart: false,
+  bestBy: 'loss',
   packTokens: 1000,
   seed: 1,
   recompute: true,

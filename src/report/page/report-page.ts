@@ -7,6 +7,7 @@ import { findingsSection } from './findings-section.ts';
 import {
   accuracyPlot,
   answerLossPlot,
+  answersPlot,
   calibrationPlot,
   gapPlot,
   gradientPlot,
@@ -69,6 +70,7 @@ export function reportPlots(story: RunStory): NamedPlot[] {
     lossPlot(story),
     answerLossPlot(story),
     accuracyPlot(story),
+    answersPlot(story),
     gradientPlot(story),
     gapPlot(story),
     calibrationPlot(story),

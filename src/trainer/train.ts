@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
-import type { TrainEvent } from './events.ts';
-import { checkOutput, markEnded } from './run-folder.ts';
-import { abandon, createStopFlag, raise, threadEvents } from './thread.ts';
+import type { TrainEvent } from '../train/events.ts';
+import { checkOutput, markEnded } from '../train/run-folder.ts';
+import { abandon, createStopFlag, raise, threadEvents } from '../train/thread.ts';
 import type { WorkerInput } from './worker.ts';
 
 export interface TrainOptions {
