@@ -139,7 +139,7 @@ export function answersPlot(story: RunStory): NamedPlot | undefined {
       },
       { name: 'token F1', points: curve(evaluations, ({ answers }) => answers?.f1), color: 2 },
     ],
-    lines: [{ y: last.floor, label: 'floor: the commonest training answer' }],
+    lines: [{ y: last.floor, label: 'floor' }],
     shown: shownProbability,
     width: 640,
     height: 260,

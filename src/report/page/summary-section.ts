@@ -80,7 +80,7 @@ const tilesShown: Tile[] = [
   { name: 'exact match', read: (point) => point.exactMatch, shown: shownProbability },
   { name: 'calibration error', read: (point) => point.calibrationError, shown: figure },
   {
-    name: 'given answers right',
+    name: 'answered right',
     read: (point) => point.answers?.exactMatch,
     shown: shownProbability,
     beside: ({ answers }) => answers && `floor ${shownProbability(answers.floor)}`,
