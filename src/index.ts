@@ -29,6 +29,7 @@ export {
   type EvaluationEvent,
   evaluate,
   type LostEvent,
+  type UnfinishedEvent,
 } from './evaluate/evaluate.ts';
 export type { EvaluateOptions, EvaluationSplit } from './evaluate/plan.ts';
 export type { Prediction, ScoredAnswer } from './evaluate/prediction.ts';

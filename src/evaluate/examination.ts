@@ -64,12 +64,16 @@ interface Part {
   guests: readonly AskedRow[];
 }
 
-/** Gives nothing where it was stopped on the way. */
+export function newExamination(): Examination {
+  return { rows: new Map(), lost: [] };
+}
+
+/** Fills an examination; false where it was stopped on the way. */
 export async function* examine(
   input: ExaminationInput,
-): AsyncGenerator<Answers | LostRow, Examination | undefined> {
+  examination: Examination,
+): AsyncGenerator<Answers | LostRow, boolean> {
   const { sets, guests, rowsTogether = defaultRowsTogether, stopped } = input;
-  const examination: Examination = { rows: new Map(), lost: [] };
   const total = answersIn(sets) + answersIn([...guests.values()]);
   let done = 0;
   for (const chunk of chunksOf(sets, guests, rowsTogether)) {
@@ -77,11 +81,11 @@ export async function* examine(
     const isThrough = await examineChunk(chunk, input, examination);
     yield* examination.lost.slice(before);
     await setImmediate(); // a signal is heard here
-    if (!isThrough || stopped()) return undefined;
+    if (!isThrough || stopped()) return false;
     done += answersIn(chunk) + answersIn(chunk.map((part) => ({ rows: part.guests })));
     yield { done, total };
   }
-  return examination;
+  return true;
 }
 
 function* chunksOf(
@@ -135,11 +139,10 @@ async function examineChunk(
   for (const { images, guests } of chunk)
     if (await areReadable(images, picture)) asked.push(...guestQuestions(guests, images, examination));
   const answers = await examinee.answers(asked.map(({ prompt }) => prompt));
-  if (answers.some(({ finish }) => finish === 'aborted')) return false;
   answers.forEach((answer: Answer, i) => {
-    asked[i].take(scoreAnswer(answer, asked[i].expected));
+    if (answer.finish !== 'aborted') asked[i].take(scoreAnswer(answer, asked[i].expected));
   });
-  return true;
+  return answers.every(({ finish }) => finish !== 'aborted');
 }
 
 /** Whose own rows are lost has no guests either. */

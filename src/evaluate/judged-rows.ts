@@ -16,11 +16,18 @@ export interface Evidence {
   guess: BlindGuess;
   sets: readonly PictureSet[];
   own: Examination;
+  /** Only what both models answered is judged. */
   other?: Examination;
 }
 
 /** A prediction for every answer that was given, in the order of the file. */
-export function judgedRows({ dataset, guess, sets, own, other }: Evidence): Judged[] {
+export function judgedRows(evidence: Evidence): Judged[] {
+  const { other } = evidence;
+  return givenAnswers(evidence).filter(({ prediction }) => !other || prediction.against);
+}
+
+/** The same, whether the other model came to it or not. */
+export function givenAnswers({ dataset, guess, sets, own, other }: Evidence): Judged[] {
   const nameOf = (image: ImageReference) => nameInFolder(image, dataset.images);
   const elsewhere = rightElsewhere(sets);
   const rows = sets.flatMap((set) => set.rows);
@@ -28,8 +35,9 @@ export function judgedRows({ dataset, guess, sets, own, other }: Evidence): Judg
   return rows.flatMap((row) =>
     row.questions.flatMap((question, i) => {
       const examined = own.rows.get(row.example.row)?.[i];
-      const against = other?.rows.get(row.example.row)?.[i];
-      if (!examined?.answer || (other && !against?.answer)) return [];
+      if (!examined?.answer) return [];
+      const found = other?.rows.get(row.example.row)?.[i];
+      const against = found?.answer && found;
       const facts = { row, question, examined, against, guess, nameOf };
       const prediction = predictionOf({ ...facts, elsewhere: elsewhere.get(question) ?? null });
       return [{ cluster: clusterOf(row), prediction }];

@@ -34,7 +34,7 @@ export interface EvaluateOptions {
   maxNewTokens?: number;
   /** Where the evaluation is kept; an earlier one there is replaced. Default: in the run that is scored. */
   out?: string;
-  /** Ends the evaluation between two batches; nothing is then written and `evaluated` never comes. */
+  /** Ends the evaluation; `unfinished` then says where the answers are that there were, and `evaluated` never comes. */
   signal?: AbortSignal;
 }
 

@@ -11,7 +11,7 @@ import type { OpenAnswers } from '../train/run.ts';
 import { startScoringClock } from '../train/scoring-clock.ts';
 import { type AskingOptions, defaultMaxAnswerTokens, likeliestAnswers } from './asking.ts';
 import { type Judged, meanOf } from './estimates.ts';
-import { type Examination, examine } from './examination.ts';
+import { type Examination, examine, newExamination } from './examination.ts';
 import { answered, judgedRows } from './judged-rows.ts';
 import { type AskedRow, answersIn, askedRow, pictureSets } from './questions.ts';
 
@@ -51,14 +51,15 @@ export async function openTrainingAnswers(
     async *answer(step) {
       const begun = performance.now();
       const tick = startScoringClock({ step, part: 'answers', totalRows: answersIn(sets) });
-      const passing = examine(input);
+      const own = newExamination();
+      const passing = examine(input, own);
       let next = await passing.next();
       for (; !next.done; next = await passing.next()) {
         // A row that is lost now was lost to the losses before, and is told by them.
         const event = 'done' in next.value ? tick(next.value.done) : undefined;
         if (event) yield event;
       }
-      return next.value && { answers: score(next.value, (performance.now() - begun) / 1000) };
+      return next.value ? { answers: score(own, (performance.now() - begun) / 1000) } : undefined;
     },
     close: () => trained.close(),
   };
