@@ -19,6 +19,7 @@ import {
 import { checkSection, decisionsSection, filterScript, missingSections } from './record-sections.ts';
 import { reportStyles } from './report-styles.ts';
 import { heatSection, worstSection } from './row-sections.ts';
+import { scoresSection } from './scores-section.ts';
 import { contentsSection, type NamedPlot, type Section } from './section.ts';
 import { summarySection } from './summary-section.ts';
 import { timeSection } from './time-section.ts';
@@ -58,6 +59,7 @@ function partsOf(story: RunStory): Section[] {
     heatSection(story),
     worstSection(story),
     typesSection(story),
+    scoresSection(story),
     timeSection(story),
     checkSection(story),
     decisionsSection(story),
