@@ -25,6 +25,10 @@ export const dataSchema = z.strictObject({
   images: path
     .optional()
     .describe('folder that image paths are relative to; without it, the data file stands beside them'),
+  outside: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe("pictures that rows name in neither that folder nor the data file's own, links followed"),
   system: text.optional().describe('system text of every conversation that brings none'),
   maxLength: wholeFrom(1).default(2048).describe('tokens of a sample, image tokens counted'),
   fields: fieldsSchema.optional().describe('names of the columns, where they are not guessed right'),
@@ -61,6 +65,21 @@ export const fullSchema = z.strictObject({
     .describe('parameters trained whole: suffixes of their names, or one regex for whole names, or all'),
 });
 
+export const packSchema = z.strictObject({
+  shareImages: z
+    .boolean()
+    .default(true)
+    .describe('rows of a step about the same pictures compute them, and what stands before, once'),
+  maxTokens: wholeFrom(1).default(1024).describe('rows of a step run together up to this many tokens'),
+  maxBranches: wholeFrom(1)
+    .default(8)
+    .describe('rows about the same pictures that a shuffle leaves together'),
+  order: z
+    .enum(['groups', 'rows'])
+    .default('groups')
+    .describe('what a shuffled epoch shuffles: rows about the same pictures as one, or each row'),
+});
+
 export const trainSchema = z.strictObject({
   epochs: wholeFrom(1).default(3),
   maxSteps: wholeFrom(1).optional().describe('ends the run early; the schedule then ends there too'),
@@ -70,12 +89,25 @@ export const trainSchema = z.strictObject({
   warmupSteps: wholeFrom(0).default(0),
   warmupRatio: z.number().min(0).lt(1).optional().describe('share of all steps, instead of warmupSteps'),
   gradientAccumulation: wholeFrom(1).default(16).describe('rows of one optimizer step'),
-  packTokens: wholeFrom(1).default(512).describe('rows of a step run together up to this many tokens'),
   maxGradNorm: z
     .number()
     .min(0)
     .default(1)
     .describe('clips the global norm of the gradient; 0 does not clip'),
+  onNotFinite: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('what a loss or gradient that is NaN or infinite does: ends the run, or leaves its step out'),
+  explosion: z
+    .number()
+    .min(0)
+    .default(10)
+    .describe('times the median of the last gradient norms from which a step explodes; 0 looks for none'),
+  onExplosion: z.enum(['warn', 'skip', 'stop']).default('warn').describe('what a step that explodes does'),
+  onStuck: z
+    .enum(['warn', 'stop'])
+    .default('warn')
+    .describe('what a loss that stays at ln V, the cost of guessing, does'),
   shuffle: z.boolean().default(true),
   seed: wholeFrom(0)
     .max(2 ** 32 - 1)
@@ -115,6 +147,7 @@ export const configSchema = z.strictObject({
   lora: loraSchema.optional().describe('excludes full'),
   full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
   train: trainSchema.prefault({}),
+  pack: packSchema.prefault({}),
   output: path.describe('run folder'),
 });
 
@@ -127,6 +160,7 @@ export type FullConfig = z.output<typeof fullSchema>;
 export type DataConfig = z.output<typeof dataSchema>;
 export type ImageConfig = z.output<typeof imageSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type PackConfig = z.output<typeof packSchema>;
 
 export const loraDefaults: LoraConfig = loraSchema.parse({});
 

@@ -11,7 +11,7 @@ import type { OpenAnswers } from '../train/run.ts';
 import { startScoringClock } from '../train/scoring-clock.ts';
 import { type AskingOptions, defaultMaxAnswerTokens, likeliestAnswers } from './asking.ts';
 import { type Judged, meanOf } from './estimates.ts';
-import { type Examination, examine, newExamination } from './examination.ts';
+import { type Examination, type ExaminationInput, examine, newExamination } from './examination.ts';
 import { answered, judgedRows } from './judged-rows.ts';
 import { type AskedRow, answersIn, askedRow, pictureSets } from './questions.ts';
 
@@ -19,24 +19,20 @@ type AskedModel = Pick<OpenModel, 'definition' | 'trainables' | 'threads'>;
 
 /** Opens the rows of the plan for a model that goes on being trained: each call asks it as it then is. */
 export async function openTrainingAnswers(
-  model: AskedModel,
+  { definition, trainables, threads }: AskedModel,
   plan: Plan,
   stopped: () => boolean,
 ): Promise<OpenAnswers> {
-  const validation = plan.validation!;
-  const rows = await asked(validation, plan.answerRows);
+  const { dataset } = plan.validation!;
+  const sets = pictureSets(await asked(plan.validation!, plan.answerRows));
   const guess = await guessFrom(plan.train);
   const encoder = await createEncoder({ ...plan.encoder, maxLength: Number.MAX_SAFE_INTEGER });
-  const trained = new TrainedModel(model.definition, model.trainables, model.threads);
+  const trained = new TrainedModel(definition, trainables, threads);
   const engine = await Engine.around(trained, encoder);
-  const sets = pictureSets(rows);
   const options: AskingOptions = { maxNewTokens: defaultMaxAnswerTokens, stopped };
-  const input = {
-    examinee: {
-      answers: (prompts: Parameters<typeof likeliestAnswers>[1]) =>
-        likeliestAnswers(engine, prompts, options),
-    },
-    dataset: validation.dataset,
+  const input: ExaminationInput = {
+    examinee: { answers: (prompts) => likeliestAnswers(engine, prompts, options) },
+    dataset,
     encoder,
     sets,
     guests: new Map(),
@@ -45,24 +41,30 @@ export async function openTrainingAnswers(
     stopped,
   };
   const score = (own: Examination, seconds: number) =>
-    scored(judgedRows({ dataset: validation.dataset, guess, sets, own }), plan.settings.seed, seconds);
+    scored(judgedRows({ dataset, guess, sets, own }), plan.settings.seed, seconds);
   return {
     rows: plan.answerRows,
-    async *answer(step) {
-      const begun = performance.now();
-      const tick = startScoringClock({ step, part: 'answers', totalRows: answersIn(sets) });
-      const own = newExamination();
-      const passing = examine(input, own);
-      let next = await passing.next();
-      for (; !next.done; next = await passing.next()) {
-        // A row that is lost now was lost to the losses before, and is told by them.
-        const event = 'done' in next.value ? tick(next.value.done) : undefined;
-        if (event) yield event;
-      }
-      return next.value ? { answers: score(own, (performance.now() - begun) / 1000) } : undefined;
-    },
+    answer: (step) => answer(step, input, score),
     close: () => trained.close(),
   };
+}
+
+async function* answer(
+  step: number,
+  input: ExaminationInput,
+  score: (own: Examination, seconds: number) => GivenAnswers | undefined,
+): ReturnType<OpenAnswers['answer']> {
+  const begun = performance.now();
+  const tick = startScoringClock({ step, part: 'answers', totalRows: answersIn(input.sets) });
+  const own = newExamination();
+  const passing = examine(input, own);
+  let next = await passing.next();
+  for (; !next.done; next = await passing.next()) {
+    // A row that is lost now was lost to the losses before, and is told by them.
+    const event = 'done' in next.value ? tick(next.value.done) : undefined;
+    if (event) yield event;
+  }
+  return next.value ? { answers: score(own, (performance.now() - begun) / 1000) } : undefined;
 }
 
 function scored(rows: readonly Judged[], seed: number, seconds: number): GivenAnswers | undefined {

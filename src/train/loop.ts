@@ -1,9 +1,10 @@
 import type { BestMetric } from '../config/best-metrics.ts';
+import type { LorikeetError } from '../errors.ts';
 import { adamwStep, createAdamW } from '../optim/adamw.ts';
 import { learningRate, type Schedule } from '../optim/schedule.ts';
 import type { AnswerRows } from './answers.ts';
 import { noneYet, type Standing, standingAfter } from './best.ts';
-import { type CourseStep, tokensOf } from './course.ts';
+import { type CourseStep, computedTokens } from './course.ts';
 import { type ScoringPart, scoreRows } from './evaluate.ts';
 import type {
   BaselineEvent,
@@ -14,6 +15,7 @@ import type {
   FinishEvent,
   ScoringEvent,
   StepEvent,
+  WarningEvent,
 } from './events.ts';
 import { gapOf } from './gap.ts';
 import {
@@ -23,14 +25,25 @@ import {
   finishGradients,
   type GradientSum,
 } from './gradients.ts';
+import { microBatches } from './micro-batches.ts';
+import {
+  isLeftOut,
+  leaveOut,
+  lookAtStep,
+  type NumbersPolicy,
+  type NumbersState,
+  startNumbers,
+} from './numbers.ts';
 import { createPace, type Pace, tokensToAnswer } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
-import type { SampleSource } from './source.ts';
-import type { CompiledStep, Sample } from './step.ts';
+import { SeenRows } from './sharing.ts';
+import type { LoadedSample, SampleSource } from './source.ts';
+import type { CompiledStep } from './step.ts';
 
 export type LoopEvent =
   | EstimateEvent
   | StepEvent
+  | WarningEvent
   | ScoringEvent
   | ScoredEvent
   | BaselineEvent
@@ -60,9 +73,11 @@ export interface LoopSettings {
   /** Evaluations in a row that may be no better than the best; the run ends at the last of them. */
   patience?: number;
   /** Micro-batches of an evaluation hold as many rows as fit here. */
-  packTokens: number;
+  maxTokens: number;
   seed: number;
   recompute: boolean;
+  /** What is done about numbers that go wrong; without it a number that is not finite ends the run. */
+  numbers?: NumbersPolicy;
 }
 
 export interface LoopInput {
@@ -88,6 +103,7 @@ interface LoopState {
   sum: GradientSum;
   optimizer: ReturnType<typeof createAdamW>;
   pace: Pace;
+  numbers: NumbersState;
   started: number;
   standing: Standing;
   /** Everything that the run promised is done. */
@@ -98,8 +114,8 @@ interface LoopState {
  * Trains step by step: gradients of the summed label losses over the step's micro-batches, divided by the
  * step's label count, clipped by global norm, AdamW. While an event is being looked at nothing moves, so the
  * parameters then are those it speaks of. A row that its source skips is left out of sum and count alike; a step
- * that loses all of its rows changes nothing and has no event. Throws `training` where a loss or gradient is not finite; the
- * parameters are then those of the last good step.
+ * that loses all of its rows changes nothing and has no event. Throws `training` where a loss or gradient is not finite, unless
+ * `settings.numbers` leaves such a step out; the parameters are then those of the last good step.
  */
 export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent> {
   const { settings, validation, stopped } = input;
@@ -141,15 +157,19 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
 function startState(input: LoopInput): LoopState {
   const { settings, validation, train, gapRows, answers } = input;
   let tokens = 0;
-  for (const { batches } of input.course()) tokens += tokensOf(batches.flat(), train.sizes);
-  const validationTokens = validation?.sizes.reduce((sum, size) => sum + size.tokens, 0) ?? 0;
+  for (const { batches } of input.course()) tokens += computedTokens(batches, train.sizes);
+  const scored = ({ sizes }: SampleSource, rows: number[]) =>
+    computedTokens(microBatches(rows, sizes, settings.maxTokens), sizes);
   const answerTokens = validation && answers ? tokensToAnswer(answers.rows, validation.sizes) : 0;
   const pace = createPace({
     tokens,
     evaluations: validation
       ? Math.ceil(settings.totalSteps / settings.evaluateEvery) + Number(settings.evaluateStart)
       : 0,
-    tokensPerEvaluation: validationTokens + tokensOf(gapRows, train.sizes) + answerTokens,
+    tokensPerEvaluation:
+      (validation ? scored(validation, [...validation.sizes.keys()]) : 0) +
+      scored(train, gapRows) +
+      answerTokens,
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
   });
@@ -158,6 +178,7 @@ function startState(input: LoopInput): LoopState {
     sum: createGradientSum(input.step.trainables),
     optimizer: createAdamW({ weightDecay: settings.weightDecay }),
     pace,
+    numbers: startNumbers(),
     started: performance.now(),
     standing: noneYet,
     complete: false,
@@ -168,48 +189,64 @@ async function* trainStep(
   state: LoopState,
   { step, epoch, batches }: CourseStep,
   samplesAhead: ReturnType<SampleSource['stream']>,
-): AsyncGenerator<EstimateEvent | StepEvent> {
+): AsyncGenerator<EstimateEvent | StepEvent | WarningEvent> {
   const { input, sum, pace } = state;
   const { settings, train } = input;
   clearGradientSum(sum);
   const address = { seed: settings.seed, step };
-  let tokens = 0;
+  const seen = new SeenRows(train.sizes);
+  let lost: LorikeetError | undefined;
   for (const [i, batch] of batches.entries()) {
     if (input.abandoned?.()) return;
     let begun = performance.now();
-    const samples = (await samplesAhead.next()).value!;
-    const seen = countTokens(samples);
-    tokens += seen;
-    pace.skipped(tokensOf(batch, train.sizes) - seen);
-    if (samples.length === 0) continue;
+    const samples: LoadedSample[] = (await samplesAhead.next()).value!;
+    const computed = lost ? 0 : seen.add(samples.map(({ index }) => index));
+    pace.skipped(computedTokens([batch], train.sizes) - computed);
+    if (samples.length === 0 || lost) continue;
     if (step === 1 && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
       await input.step.gradients(samples, address);
       begun = performance.now();
     }
-    addGradients(sum, samples, await input.step.gradients(samples, address), { step, file: train.file });
-    pace.trained(seen, secondsSince(begun));
+    const result = await input.step.gradients(samples, address);
+    try {
+      addGradients(sum, samples, result, { step, file: train.file });
+    } catch (error) {
+      if (!isLeftOut(error, settings.numbers)) throw error;
+      lost = error;
+    }
+    pace.trained(computed, secondsSince(begun));
     if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
-  const { loss, labelTokens } = sum;
+  if (lost) {
+    yield leaveOut(state.numbers, lost);
+    return;
+  }
+  const { labelTokens } = sum;
   if (labelTokens === 0) return; // every row of it was skipped: nothing to learn from, no event to tell
   const rate = rateOf(settings, step);
   const { gradients, norm: gradNorm } = finishGradients(sum, settings.maxGradNorm);
-  adamwStep(state.optimizer, input.step.trainables, gradients, rate);
+  const loss = sum.loss / labelTokens;
+  const figures = { step, loss, norm: gradNorm, rows: sum.rows, file: train.file };
+  const { apply, warnings } = settings.numbers
+    ? lookAtStep(state.numbers, settings.numbers, figures)
+    : { apply: true, warnings: [] };
+  if (apply) adamwStep(state.optimizer, input.step.trainables, gradients, rate);
   yield {
     type: 'step',
     step,
     epoch,
-    loss: loss / labelTokens,
+    loss,
     gradNorm,
     learningRate: rate,
     labelTokens,
-    tokens,
+    ...seen.facts(),
     tokensPerSecond: pace.tokensPerSecond(),
     secondsLeft: pace.secondsLeft(),
     seconds: secondsSince(state.started),
     memory: process.memoryUsage.rss(),
   };
+  yield* warnings;
 }
 
 /** Tells nothing where the run was stopped in the middle of it. */
@@ -251,7 +288,7 @@ async function* evaluateAt(
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
     { split: 'train', source: input.train, indices: gapRows },
   ];
-  const rows = yield* scoreRows(input.step, parts, { packTokens: settings.packTokens, step, stopped });
+  const rows = yield* scoreRows(input.step, parts, { maxTokens: settings.maxTokens, step, stopped });
   if (!rows) return undefined;
   yield { type: 'scored', step, rows };
   const answered = answers ? yield* answers.answer(step) : {};
@@ -266,10 +303,6 @@ async function* evaluateAt(
     ...answered,
     seconds,
   };
-}
-
-function countTokens(samples: Sample[]): number {
-  return samples.reduce((sum, { encoded }) => sum + encoded.ids.length, 0);
 }
 
 function estimateOf({ pace, started }: LoopState): EstimateEvent {

@@ -37,7 +37,7 @@ describe('a config', () => {
     const { config, method, loraGiven } = await load(smallest);
     expect(config).toEqual({
       model: path.join(dir, 'base'),
-      data: { train: path.join(dir, 'train.jsonl'), maxLength: 2048, onBadRow: 'stop' },
+      data: { train: path.join(dir, 'train.jsonl'), outside: 'refuse', maxLength: 2048, onBadRow: 'stop' },
       image: { sixteenBit: 'clip' },
       train: {
         epochs: 3,
@@ -46,8 +46,11 @@ describe('a config', () => {
         schedule: 'linear',
         warmupSteps: 0,
         gradientAccumulation: 16,
-        packTokens: 512,
         maxGradNorm: 1,
+        onNotFinite: 'stop',
+        explosion: 10,
+        onExplosion: 'warn',
+        onStuck: 'warn',
         shuffle: true,
         seed: 42,
         evaluateEvery: 50,
@@ -57,6 +60,7 @@ describe('a config', () => {
         bestBy: 'loss',
         recompute: true,
       },
+      pack: { shareImages: true, maxTokens: 1024, maxBranches: 8, order: 'groups' },
       output: path.join(dir, 'runs/first'),
     });
     expect([method, loraGiven]).toEqual(['lora', undefined]);

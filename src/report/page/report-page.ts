@@ -21,6 +21,7 @@ import { reportStyles } from './report-styles.ts';
 import { heatSection, worstSection } from './row-sections.ts';
 import { scoresSection } from './scores-section.ts';
 import { contentsSection, type NamedPlot, type Section } from './section.ts';
+import { sharingSection } from './sharing-section.ts';
 import { summarySection } from './summary-section.ts';
 import { timeSection } from './time-section.ts';
 import { typesSection } from './types-section.ts';
@@ -61,6 +62,7 @@ function partsOf(story: RunStory): Section[] {
     typesSection(story),
     scoresSection(story),
     timeSection(story),
+    sharingSection(story),
     checkSection(story),
     decisionsSection(story),
   ].filter((section) => section !== undefined);
