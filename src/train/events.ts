@@ -1,10 +1,12 @@
+import type { CacheFacts } from '../cache/matrix-cache.ts';
 import type { DataCheck } from '../check/data-check.ts';
 import type { LoraConfig } from '../config/schema.ts';
 import type { Interval } from '../metrics/bootstrap.ts';
+import type { Sharing } from './sharing.ts';
 
 /**
- * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate` and
- * `finish` are the lines of `metrics.jsonl` as they stand here.
+ * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate`,
+ * `warning` and `finish` are the lines of `metrics.jsonl` as they stand here.
  */
 export type TrainEvent =
   | CheckEvent
@@ -13,6 +15,7 @@ export type TrainEvent =
   | StartEvent
   | EstimateEvent
   | StepEvent
+  | WarningEvent
   | ScoringEvent
   | BaselineEvent
   | EvaluateEvent
@@ -97,6 +100,8 @@ export interface StartEvent {
   trained: { tensors: number; parameters: number; modules: number };
   epochs: number;
   totalSteps: number;
+  /** What the training rows have in common, and what of it is computed once. */
+  sharing: Sharing;
   decisions: Decision[];
 }
 
@@ -133,7 +138,13 @@ export interface StepEvent {
   /** The rate that this step used. */
   learningRate: number;
   labelTokens: number;
-  /** Tokens, those of images counted, that went through the model. */
+  /** Rows of the step, without those that were lost. */
+  rows: number;
+  /** Distinct pictures of these rows. */
+  pictures: number;
+  /** Tokens of these rows as separate samples, those of images counted. */
+  rowTokens: number;
+  /** Tokens that went through the model: what rows share counts once in each pack. */
   tokens: number;
   /** Timing: over the last steps, without evaluations. */
   tokensPerSecond: number;
@@ -143,6 +154,21 @@ export interface StepEvent {
   seconds: number;
   /** Bytes that the process holds in memory, mapped weights counted as far as they were touched. */
   memory: number;
+}
+
+/** The numbers of a step went wrong, and the run goes on (`train.onNotFinite`, `train.explosion`, `train.onStuck`). */
+export interface WarningEvent {
+  type: 'warning';
+  kind: 'not-finite' | 'explosion' | 'stuck';
+  step: number;
+  /** Whether the step's update was applied. */
+  applied: boolean;
+  /** What was seen, in sentences. */
+  text: string;
+  /** The data file that the rows are of. */
+  file?: string;
+  /** The rows to blame, the worst first, with their mean loss where it is known. */
+  rows: { row: number; loss: number | null }[];
 }
 
 /** An evaluation is under way; comes about twice a second where it takes long. */
@@ -213,4 +239,6 @@ export interface FinishEvent {
   seconds: number;
   /** The most that the process held in memory, bytes. */
   peakMemory: number;
+  /** Where what the vision tower made of pictures came from; absent where the tower was trained. */
+  pictures?: CacheFacts;
 }

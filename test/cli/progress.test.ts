@@ -31,6 +31,7 @@ const start: StartEvent = {
   trained: { tensors: 392, parameters: 18_464_768, modules: 196 },
   epochs: 3,
   totalSteps: 576,
+  sharing: { rows: 9192, rowTokens: 300_000, tokens: 100_000, picturesPerStep: 2.4 },
   decisions: [],
 };
 
@@ -42,6 +43,9 @@ const step = (n: number): StepEvent => ({
   gradNorm: 0.25,
   learningRate: 5e-6,
   labelTokens: 10,
+  rows: 16,
+  pictures: 2,
+  rowTokens: 300,
   tokens: 100,
   tokensPerSecond: 123,
   secondsLeft: 3600,
@@ -151,5 +155,24 @@ describe('rows that are lost on the way', () => {
     const text = told(skips, false, () => 0);
     expect(text.match(/damaged/g)).toHaveLength(3);
     expect(text).toContain('Further train rows that are skipped are named in run.json alone.');
+  });
+
+  it('names three warnings of a kind', () => {
+    const warnings = [11, 12, 13, 14].map((step): TrainEvent => {
+      return { type: 'warning', kind: 'explosion', step, applied: true, text: `norm of ${step}`, rows: [] };
+    });
+    const stuck: TrainEvent = {
+      type: 'warning',
+      kind: 'stuck',
+      step: 15,
+      applied: true,
+      text: 'stuck',
+      rows: [],
+    };
+    const text = told([...warnings, stuck], false, () => 0);
+    expect(text).toContain('Warning: step 13: norm of 13');
+    expect(text).not.toContain('norm of 14');
+    expect(text).toContain('Further warnings of this kind stand in metrics.jsonl alone.');
+    expect(text).toContain('Warning: step 15: stuck');
   });
 });
