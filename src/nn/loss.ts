@@ -9,8 +9,20 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import type { Value } from '../graph/ir.ts';
 import { lookup, type Network, parameter } from './network.ts';
 
-/** Words of the vocabulary that one block of logits covers: 67 MB for 8,192 label rows. */
-const blockLength = 2048;
+/** Words of the vocabulary that one block of the head covers at most: its weights are cast as a whole. */
+const longestBlock = 8192;
+
+/** What a block of logits may hold: 33.5 MB as f32. */
+const blockElements = 2 ** 23;
+
+/** Rows that a loss must bear where nobody says how many come. */
+const unknownRows = 8192;
+
+/** Words that a block covers in a loss: longer ones are a little faster, but of every row a block of logits is held. */
+export function vocabularyBlock(rows = unknownRows): number {
+  const fits = 2 ** Math.floor(Math.log2(blockElements / rows));
+  return Math.max(512, Math.min(longestBlock, fits));
+}
 
 /** Rows [start, end) of the head's weight, [end - start, D]. */
 interface Block {
@@ -77,7 +89,7 @@ function lossPass(
   { differentiated }: { differentiated: boolean },
 ) {
   const { graph } = net;
-  const blocks = vocabularyBlocks(net, headWeight);
+  const blocks = vocabularyBlocks(net, headWeight, vocabularyBlock(net.labelRows));
   const nothing = graph.constant({ shape: [1, 1], dtype: 'f32' }, Float32Array.of(-1e30));
   const logits: Value[] = [];
   let [sums, largest, label]: [Sums?, Value?, Value?] = [];
@@ -125,13 +137,13 @@ const isTrainable = (graph: GraphBuilder, weight: Value): boolean => {
 /** hidden [N, D] -> logits [N, V], for decoding: the only place where whole rows of logits are wanted. */
 export function nextTokenLogits(net: Network, headWeight: string, hidden: Value): Value {
   return net.graph.concat(
-    vocabularyBlocks(net, headWeight).map((block) => blockLogits(net.graph, hidden, block)),
+    vocabularyBlocks(net, headWeight, longestBlock).map((block) => blockLogits(net.graph, hidden, block)),
     1,
   );
 }
 
 /** Each block of a frozen head is a parameter of its own: a slice of the mapped file. */
-function vocabularyBlocks(net: Network, name: string): Block[] {
+function vocabularyBlocks(net: Network, name: string, blockLength: number): Block[] {
   const { graph } = net;
   const { shape, location } = lookup(net, name);
   const [words, width] = shape.map(Number);

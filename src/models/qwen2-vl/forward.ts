@@ -18,6 +18,8 @@ export interface ModelDefinition {
   parameters: ReadonlyMap<string, Parameter>;
   lora: ReadonlyMap<string, LoraBranch>;
   recompute: boolean;
+  /** The most rows that predict in one run, where that is known. */
+  labelRows?: number;
 }
 
 export const outputNames = {
@@ -96,8 +98,9 @@ export function visionGraph(model: ModelDefinition, { several = false, alike = 1
 }
 
 export function network(model: ModelDefinition, training: boolean): Network {
-  const { parameters, lora } = model;
-  return { graph: new GraphBuilder(), parameters, lora, training, recompute: training && model.recompute };
+  const { parameters, lora, labelRows } = model;
+  const recompute = training && model.recompute;
+  return { graph: new GraphBuilder(), parameters, lora, training, recompute, labelRows };
 }
 
 /** A trainable parameter keeps the shape under which the forward pass already reads it. */
