@@ -206,11 +206,12 @@ async function* eventsOf(
 }
 
 function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileOptions {
-  const { model: modelDir, adapter: adapterDir, train, full, cache } = config;
+  const { model: modelDir, adapter: adapterDir, data, pack, train, full, cache } = config;
   const lora = adapterDir ? loraGiven : (config.lora ?? loraDefaults);
   const { recompute, threads, seed } = train;
   const trained = method === 'full' ? { full } : { lora };
-  return { modelDir, adapterDir, ...trained, recompute, threads, seed, cache };
+  const labelRows = Math.max(pack.maxTokens, data.maxLength); // a row beyond maxTokens runs alone
+  return { modelDir, adapterDir, ...trained, recompute, labelRows, threads, seed, cache };
 }
 
 function sourceOf(
