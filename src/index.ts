@@ -103,6 +103,7 @@ export type {
   BaseFacts,
   BaselineEvent,
   CheckEvent,
+  CheckpointEvent,
   DataSummary,
   Decision,
   EstimateEvent,
@@ -110,6 +111,7 @@ export type {
   Evaluation,
   FinishEvent,
   NoticeEvent,
+  Resumption,
   Scores,
   ScoringEvent,
   SkipEvent,
@@ -118,6 +120,11 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './train/events.ts';
+export {
+  timingFields,
+  withoutTiming,
+} from './train/events.ts';
+export { loadRepeat } from './train/repeat.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
 export { type TrainOptions, train } from './train/train.ts';
 export { type Watching, type WatchOptions, watch } from './watch/watch.ts';
