@@ -133,7 +133,7 @@ export const trainSchema = z.strictObject({
   threads: wholeFrom(1).max(1024).optional().describe('physical cores where not given'),
 });
 
-/** `cache: f16` and `cache: off` are short for sections: see `spellOut`. */
+/** `cache: f16` and `cache: off` are short for sections: see `cache-words.ts`. */
 export const cacheSchema = z.strictObject({
   precision: z
     .enum(['f32', 'f16'])
@@ -159,10 +159,11 @@ export const configSchema = z.strictObject({
 
 /** A config as it is written: everything with a default may be left out. */
 export type ConfigInput = Omit<z.input<typeof configSchema>, 'cache'> & {
-  cache?: z.input<typeof cacheSchema> | CacheShorthand;
+  cache?: CacheInput;
 };
 /** One word in place of the section. */
 export type CacheShorthand = 'f32' | 'f16' | 'off';
+export type CacheInput = z.input<typeof cacheSchema> | CacheShorthand;
 /** A config with every default filled in; `lora` and `full` stay absent where they were. */
 export type Config = z.output<typeof configSchema>;
 export type LoraConfig = z.output<typeof loraSchema>;

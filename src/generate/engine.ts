@@ -1,6 +1,7 @@
 /** Questions in, answers out, in the thread that calls: `loadModel` runs it in one of its own. */
 
-import type { CacheConfig } from '../config/schema.ts';
+import { cacheConfig } from '../config/cache-words.ts';
+import type { CacheInput } from '../config/schema.ts';
 import type { Example, ImageReference } from '../data/example.ts';
 import { imagesOf } from '../data/example-images.ts';
 import { keyOf } from '../data/image/source.ts';
@@ -37,7 +38,7 @@ export interface EngineOptions {
   /** Packs weights from the start, or never. Without it once enough was decoded, where memory allows. */
   pack?: boolean;
   /** As `cache` of a training config: where what the vision tower makes of pictures is kept. Without it a little in memory. */
-  cache?: CacheConfig;
+  cache?: CacheInput;
 }
 
 export interface Answer {
@@ -99,7 +100,14 @@ export class Engine {
   ): Promise<Engine> {
     const modelDir = modelFolder(model, process.cwd());
     const encoder = await createEncoder({ modelDir, image, maxLength: Number.MAX_SAFE_INTEGER });
-    const cached = await CachedModel.open({ modelDir, adapterDir: adapter, threads, pack, cache, embedder });
+    const cached = await CachedModel.open({
+      modelDir,
+      adapterDir: adapter,
+      threads,
+      pack,
+      cache: cache && cacheConfig(cache),
+      embedder,
+    });
     return new Engine(cached, encoder, await endTokens(modelDir, cached.config, encoder.tokenizer));
   }
 
