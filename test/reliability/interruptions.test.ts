@@ -3,7 +3,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
