@@ -106,6 +106,7 @@ export type {
   BaselineEvent,
   Best,
   CheckEvent,
+  CheckpointEvent,
   DataSummary,
   Decision,
   EarlyStop,
@@ -115,6 +116,7 @@ export type {
   FinishEvent,
   GivenAnswers,
   NoticeEvent,
+  Resumption,
   Scores,
   ScoringEvent,
   SkipEvent,
@@ -123,6 +125,11 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './train/events.ts';
+export {
+  timingFields,
+  withoutTiming,
+} from './train/events.ts';
+export { loadRepeat } from './train/repeat.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
 export { type TrainOptions, train } from './trainer/train.ts';
 export { type Watching, type WatchOptions, watch } from './watch/watch.ts';

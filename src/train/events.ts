@@ -24,21 +24,23 @@ export type TrainEvent =
   | FinishEvent;
 
 /**
- * The fields of events that tell of time and memory: all else is the same, bit for bit, whenever the same run is run again
- * on the same machine, interrupted or not.
+ * The fields of events that tell of time, of memory and of what a cache knew already: all else is the same, bit for bit,
+ * whenever the same run is run again on the same machine, interrupted or not.
  */
-export const timingFields: readonly string[] = [
-  'tokensPerSecond',
-  'secondsLeft',
-  'seconds',
-  'totalSeconds',
-  'memory',
-  'peakMemory',
-];
+export const timingFields: Readonly<Record<string, readonly string[]>> = {
+  check: ['secondsLeft'],
+  estimate: ['totalSeconds', 'tokensPerSecond'],
+  step: ['tokensPerSecond', 'secondsLeft', 'seconds', 'memory'],
+  scoring: ['secondsLeft'],
+  baseline: ['seconds'],
+  evaluate: ['seconds'],
+  finish: ['seconds', 'peakMemory', 'pictures'],
+};
 
 /** An event, or a line of `metrics.jsonl`, without them. */
-export function withoutTiming<T extends object>(event: T): Partial<T> {
-  const kept = Object.entries(event).filter(([name]) => !timingFields.includes(name));
+export function withoutTiming<T extends { type: string }>(event: T): Partial<T> {
+  const dropped = new Map(Object.entries(timingFields)).get(event.type) ?? [];
+  const kept = Object.entries(event).filter(([name]) => !dropped.includes(name));
   return Object.fromEntries(kept) as Partial<T>;
 }
 
