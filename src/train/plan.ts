@@ -33,6 +33,8 @@ export interface Plan {
   settings: LoopSettings;
   /** Training rows, of those that are used, that evaluations score beside the validation data. */
   gapRows: number[];
+  /** Validation rows, of those that are used, that evaluations answer. */
+  answerRows: number[];
   course: () => Iterable<CourseStep>;
   decisions: Decision[];
 }
@@ -88,6 +90,8 @@ function planSteps(
     maxGradNorm: words.maxGradNorm || Number.POSITIVE_INFINITY,
     evaluateEvery: words.evaluateEvery || totalSteps,
     evaluateStart: words.evaluateStart,
+    bestBy: words.bestBy,
+    patience: words.patience,
     maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
@@ -105,7 +109,6 @@ function planSteps(
     train: rowSizes(train.survey, config.pack),
     ...(validation && { validation: rowSizes(validation.survey, config.pack) }),
   };
-  const indices = [...sizes.train.keys()];
   const { seed } = words;
   const walk = courseOf(config, sizes.train);
   const sharing = sharingOf(walk(), sizes.train);
@@ -114,9 +117,27 @@ function planSteps(
     ...decide(config, settings, train, validation),
     ...describeSharing(config, sharing),
   ];
-  const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
-  gapRows.sort((a, b) => a - b);
-  return { config, method, train, validation, sizes, sharing, settings, gapRows, course: walk, decisions };
+  const gapRows = validation ? drawRows(train, words.gapRows, seed, 'gap rows') : [];
+  const answerRows = validation ? drawRows(validation, words.evaluateAnswers, seed, 'answer rows') : [];
+  return {
+    config,
+    method,
+    train,
+    validation,
+    sizes,
+    sharing,
+    settings,
+    gapRows,
+    answerRows,
+    course: walk,
+    decisions,
+  };
+}
+
+/** The same rows in every run with this seed, in the order of the file. */
+function drawRows({ survey }: SplitPlan, count: number, seed: number, purpose: string): number[] {
+  const drawn = shuffle([...survey.sizes.keys()], stream(seed, purpose)).slice(0, count);
+  return drawn.sort((a, b) => a - b);
 }
 
 /** Rows without a picture share their system text too, but are shuffled one by one. */
@@ -212,6 +233,13 @@ function warnings({ config, method, settings }: Plan): string[] {
     texts.push(
       `The warm-up of ${settings.warmupSteps} steps is as long as the run of ${settings.totalSteps}: ` +
         `the learning rate never reaches ${settings.learningRate}.`,
+    );
+  }
+  const { patience, evaluateEvery, totalSteps } = settings;
+  if (patience !== undefined && (patience + 1) * evaluateEvery >= totalSteps) {
+    texts.push(
+      `train.patience ${patience} never acts: the run of ${totalSteps} steps has ` +
+        `${Math.ceil(totalSteps / evaluateEvery)} evaluations, one every ${evaluateEvery} steps.`,
     );
   }
   return texts;

@@ -96,6 +96,8 @@ describe('a config', () => {
         evaluateEvery: 50,
         evaluateStart: true,
         gapRows: 64,
+        evaluateAnswers: 0,
+        bestBy: 'loss',
         recompute: true,
       },
       pack: { shareImages: true, maxTokens: 1024, maxBranches: 8, order: 'groups' },
@@ -259,6 +261,21 @@ describe('problems', () => {
       'image: { minPixels: 900, maxPixels: 800 }',
       'image.minPixels expected at most image.maxPixels 800, got 900',
     ],
+    [
+      'train: { evaluateAnswers: 8 }',
+      'train.evaluateAnswers is about evaluations, and there are none without data.validation',
+    ],
+    [
+      'train: { patience: 3 }',
+      'train.patience is about evaluations, and there are none without data.validation',
+    ],
+    [
+      'train: { bestBy: exactMatch }',
+      'train.bestBy is about evaluations, and there are none without data.validation',
+    ],
+    ['train: { bestBy: bleu }', 'train.bestBy expected one of loss, answerLoss, tokenAccuracy, exactMatch'],
+    ['train: { patience: 0 }', 'train.patience expected at least 1, got 0'],
+    ['train: { earlyStoppingPatience: 3 }', 'Use train.patience.'],
     ['adapter: ""', 'adapter expected text that is not empty'],
     ['epochs: 3', 'epochs is not a word of the config. It stands under train: train.epochs.'],
     ['train: { rank: 3 }', 'It stands under lora: lora.rank.'],
@@ -269,6 +286,32 @@ describe('problems', () => {
   ];
   it.each(refused)('%s', async (line, words) => {
     expect((await problem(`${smallest}${line}\n`)).message).toContain(words);
+  });
+
+  const waiting: [string, string][] = [
+    [
+      'train: { bestBy: answers.f1 }',
+      'train.bestBy the text "answers.f1" expected answers, but train.evaluateAnswers is 0. Say how many rows',
+    ],
+    [
+      'train: { bestBy: answers.exactMatch, evaluateAnswers: 0 }',
+      'expected answers, but train.evaluateAnswers is 0',
+    ],
+    [
+      'train: { patience: 2, evaluateEvery: 0 }',
+      'train.patience waits for evaluations, and train.evaluateEvery 0',
+    ],
+  ];
+  it.each(waiting)('%s, with validation data', async (line, words) => {
+    const set = ['data.validation=v.jsonl'];
+    expect((await problem(`${smallest}${line}\n`, set)).message).toContain(words);
+  });
+
+  it('takes what evaluations are asked for where they come', async () => {
+    const words = 'train: { evaluateAnswers: 8, bestBy: answers.f1, patience: 2 }\n';
+    const { config } = await load(`${smallest}${words}`, ['data.validation=v.jsonl']);
+    expect(config.train).toMatchObject({ evaluateAnswers: 8, bestBy: 'answers.f1', patience: 2 });
+    await expect(load(`${smallest}train: { evaluateAnswers: 0 }\n`)).resolves.toBeDefined();
   });
 
   const nested: [string, string][] = [

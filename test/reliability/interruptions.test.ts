@@ -3,7 +3,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -16,7 +15,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { readRun } from '../../src/report/read-run.ts';
@@ -387,14 +385,4 @@ describe('memory', () => {
     const { first, last } = await memoryOver(240);
     expect(last - first).toBeLessThan(0.1 * first);
   }, 600_000);
-});
-
-describe('the document', () => {
-  it('names tests that are there', () => {
-    const root = fileURLToPath(new URL('../..', import.meta.url));
-    const text = readFileSync(join(root, 'docs/reliability.md'), 'utf8');
-    const named = [...text.matchAll(/`(test\/[\w./-]+)`/g)].map(([, file]) => file);
-    expect(named.length).toBeGreaterThan(5);
-    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
-  });
 });
