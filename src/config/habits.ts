@@ -8,8 +8,7 @@ function plain(key: string): string {
 
 const rows =
   'use train.gradientAccumulation: the rows of one optimizer step (batch size x accumulation steps elsewhere)';
-const memory =
-  'leave it out: how many rows run together follows from train.packTokens, and changes no result';
+const memory = 'leave it out: how many rows run together follows from pack.maxTokens, and changes no result';
 const arithmetic = 'leave it out: training computes in f32, whatever the weights are stored as';
 const adamw = 'leave it out: the optimizer is AdamW with betas 0.9, 0.999 and eps 1e-8';
 const lengths = 'use data.maxLength: tokens of a sample, image tokens counted';
@@ -66,7 +65,6 @@ const habits: Record<string, string> = {
   sequenceLen: lengths,
   modelMaxLength: lengths,
   cutoffLen: lengths,
-  maxTokens: lengths,
   columns: 'data.fields',
   columnMapping: 'data.fields',
   trainOnInputs: labels,
@@ -136,6 +134,7 @@ const habits: Record<string, string> = {
   microBatchSize: memory,
   perDeviceEvalBatchSize: memory,
   evalBatchSize: memory,
+  packTokens: 'pack.maxTokens',
   packing: memory,
   samplePacking: memory,
   gradClip: 'train.maxGradNorm',

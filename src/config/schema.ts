@@ -60,6 +60,21 @@ export const fullSchema = z.strictObject({
     .describe('parameters trained whole: suffixes of their names, or one regex for whole names, or all'),
 });
 
+export const packSchema = z.strictObject({
+  shareImages: z
+    .boolean()
+    .default(true)
+    .describe('rows of a step about the same pictures compute them, and what stands before, once'),
+  maxTokens: wholeFrom(1).default(1024).describe('rows of a step run together up to this many tokens'),
+  maxBranches: wholeFrom(1)
+    .default(8)
+    .describe('rows about the same pictures that a shuffle leaves together'),
+  order: z
+    .enum(['groups', 'rows'])
+    .default('groups')
+    .describe('what a shuffled epoch shuffles: rows about the same pictures as one, or each row'),
+});
+
 export const trainSchema = z.strictObject({
   epochs: wholeFrom(1).default(3),
   maxSteps: wholeFrom(1).optional().describe('ends the run early; the schedule then ends there too'),
@@ -69,7 +84,6 @@ export const trainSchema = z.strictObject({
   warmupSteps: wholeFrom(0).default(0),
   warmupRatio: z.number().min(0).lt(1).optional().describe('share of all steps, instead of warmupSteps'),
   gradientAccumulation: wholeFrom(1).default(16).describe('rows of one optimizer step'),
-  packTokens: wholeFrom(1).default(512).describe('rows of a step run together up to this many tokens'),
   maxGradNorm: z
     .number()
     .min(0)
@@ -104,6 +118,7 @@ export const configSchema = z.strictObject({
   lora: loraSchema.optional().describe('excludes full'),
   full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
   train: trainSchema.prefault({}),
+  pack: packSchema.prefault({}),
   output: path.describe('run folder'),
 });
 
@@ -116,6 +131,7 @@ export type FullConfig = z.output<typeof fullSchema>;
 export type DataConfig = z.output<typeof dataSchema>;
 export type ImageConfig = z.output<typeof imageSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type PackConfig = z.output<typeof packSchema>;
 
 export const loraDefaults: LoraConfig = loraSchema.parse({});
 

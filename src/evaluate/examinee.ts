@@ -1,9 +1,11 @@
 /** One model under examination: what right answers cost it, and what it answers itself. */
 import type { Config } from '../config/schema.ts';
 import type { ImageReference, Turn } from '../data/example.ts';
+import { PrefixFinder } from '../data/shared-prefix.ts';
 import { type Answer, Engine } from '../generate/engine.ts';
 import type { AnswerRequest, Picture } from '../generate/request.ts';
 import { compileStep } from '../train/compile.ts';
+import type { RowSize } from '../train/course.ts';
 import { scoreRows } from '../train/evaluate.ts';
 import type { ScoredRow } from '../train/score.ts';
 import { createSource } from '../train/source.ts';
@@ -16,7 +18,8 @@ export interface ExamineeOptions {
 }
 
 interface Options extends ExamineeOptions {
-  packTokens: number;
+  maxTokens: number;
+  shareImages: boolean;
 }
 
 export class Examinee {
@@ -31,31 +34,27 @@ export class Examinee {
   }
 
   static async open(
-    { image, train }: Config,
+    { image, train, pack }: Config,
     { model, adapter }: Contestant,
     options: ExamineeOptions,
   ): Promise<Examinee> {
-    const { threads, seed, packTokens } = train;
+    const { threads, seed } = train;
     const step = await compileStep({ modelDir: model, adapterDir: adapter, recompute: false, threads, seed });
     const engine = await Engine.open({ model, adapter, image, threads });
-    return new Examinee(engine, step, { ...options, packTokens });
+    return new Examinee(engine, step, { ...options, ...pack });
   }
 
   /** The loss of every label token, by the path that evaluations in training take. Nothing where it was stopped. */
   async losses(samples: readonly Sample[]): Promise<ScoredRow<string>[] | undefined> {
-    const sizes = samples.map(({ encoded, patches }) => ({
-      tokens: encoded.ids.length,
-      labelTokens: 0,
-      pixelBytes: patches.reduce((sum, { byteLength }) => sum + byteLength, 0),
-    }));
+    const sizes = sizesOf(samples, this.#options);
     const load = async (index: number) => samples[index];
     const part = {
       split: 'rows',
       source: createSource(sizes, { load, lookAheadBytes: 0 }),
       indices: [...samples.keys()],
     };
-    const { packTokens, stopped } = this.#options;
-    const scoring = scoreRows(this.#step, [part], { packTokens, step: 0, stopped });
+    const { maxTokens, stopped } = this.#options;
+    const scoring = scoreRows(this.#step, [part], { maxTokens, step: 0, stopped });
     let next = await scoring.next();
     while (!next.done) next = await scoring.next();
     return next.value;
@@ -74,6 +73,26 @@ export class Examinee {
     await this.#engine.close();
     await this.#step.close();
   }
+}
+
+/** Samples about the same picture hold the same pixels, not a copy. */
+function sizesOf(samples: readonly Sample[], { shareImages }: Options): RowSize[] {
+  const finder = new PrefixFinder();
+  const names = new Map<Float32Array, string>();
+  for (const { encoded, patches } of samples) {
+    for (const image of patches) if (!names.has(image)) names.set(image, `${names.size}`);
+    finder.add(
+      encoded,
+      patches.map((image) => names.get(image)!),
+    );
+  }
+  const prefixes = shareImages ? finder.prefixes() : [];
+  return samples.map(({ encoded, patches }, i) => ({
+    tokens: encoded.ids.length,
+    labelTokens: 0,
+    pixelBytes: patches.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    prefix: prefixes[i],
+  }));
 }
 
 function requestOf(turns: readonly Turn[], maxNewTokens: number): AnswerRequest {

@@ -114,6 +114,7 @@ const fields: { [K in keyof RunRecord]-?: z.ZodType<NonNullable<RunRecord[K]>> }
   trained: z.object({ tensors: whole, parameters: whole, modules: whole }),
   epochs: whole,
   totalSteps: whole,
+  sharing: z.object({ rows: whole, rowTokens: whole, tokens: whole, picturesPerStep: number }),
   decisions: z.array(z.object({ what: text, value: z.unknown(), reason: text })),
 };
 

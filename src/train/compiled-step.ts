@@ -1,4 +1,5 @@
 /** Runs of the compiled graphs: samples in, per-token losses and gradients out. Sessions open at their first use. */
+import { firstOf, type Layout, layOut } from '../data/pack.ts';
 import type { Graph } from '../graph/ir.ts';
 import {
   blankImage,
@@ -77,8 +78,9 @@ class SessionStep implements CompiledModelStep {
   }
 
   async evaluate(samples: Sample[]): Promise<SampleLoss[]> {
-    const feeds = await this.#feeds(samples);
-    const { rows, labels, counts } = labelRows(samples.map(({ encoded }) => encoded));
+    const layout = layOut(samples);
+    const feeds = await this.#feeds(layout);
+    const { rows, labels, counts } = labelRows(layout);
     const outputs = await this.#graphs.scoring.run(
       { ...feeds, ...vectors({ rows, labels }) },
       this.trainables,
@@ -87,11 +89,11 @@ class SessionStep implements CompiledModelStep {
   }
 
   async gradients(samples: Sample[], address: StepAddress): Promise<Gradients> {
-    const encoded = samples.map((sample) => sample.encoded);
-    const feeds = await this.#feeds(samples);
-    const { rows, labels, counts } = labelRows(encoded);
+    const layout = layOut(samples);
+    const feeds = await this.#feeds(layout);
+    const { rows, labels, counts } = labelRows(layout);
     const outputs = await this.#graphs.training.run(
-      { ...feeds, ...vectors({ rows, labels }), ...dropoutFeeds(encoded, this.#model, address) },
+      { ...feeds, ...vectors({ rows, labels }), ...dropoutFeeds(layout, this.#model, address) },
       this.trainables,
     );
     const noImages = samples.every(({ patches }) => patches.length === 0);
@@ -103,7 +105,7 @@ class SessionStep implements CompiledModelStep {
   }
 
   async explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]> {
-    const feeds = await this.#feeds([sample]);
+    const feeds = await this.#feeds(layOut([sample]));
     const explained: TokenLoss[] = [];
     for (let start = 0; start < positions.length; start += rowsWithLogits) {
       const part = positions.slice(start, start + rowsWithLogits);
@@ -114,7 +116,7 @@ class SessionStep implements CompiledModelStep {
 
   async lossesAt(sample: Sample, positions: readonly number[]): Promise<Float32Array> {
     if (positions.length === 0) return new Float32Array(0);
-    const outputs = await this.#predict('scoring', await this.#feeds([sample]), sample, positions);
+    const outputs = await this.#predict('scoring', await this.#feeds(layOut([sample])), sample, positions);
     return splitLosses(outputs, [positions.length])[0].losses;
   }
 
@@ -135,13 +137,13 @@ class SessionStep implements CompiledModelStep {
     return embedding;
   }
 
-  async #feeds(samples: Sample[]): Promise<Feeds> {
+  async #feeds(layout: Layout<Sample>): Promise<Feeds> {
     const { config } = this.#model;
-    const encoded = samples.map((sample) => sample.encoded);
-    const images = samples.flatMap((sample) =>
-      sample.patches.map((patches, i) => ({ patches, grid: sample.encoded.grids[i] })),
-    );
-    const feeds = textFeeds(encoded, config);
+    const images = layout.packs.flatMap((pack) => {
+      const { patches, encoded } = firstOf(layout, pack);
+      return patches.map((values, i) => ({ patches: values, grid: encoded.grids[i] }));
+    });
+    const feeds = textFeeds(layout, config);
     if (this.#inlineVision)
       return {
         ...feeds,

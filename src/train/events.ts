@@ -1,6 +1,7 @@
 import type { DataCheck } from '../check/data-check.ts';
 import type { LoraConfig } from '../config/schema.ts';
 import type { Interval } from '../metrics/bootstrap.ts';
+import type { Sharing } from './sharing.ts';
 
 /**
  * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate` and
@@ -97,6 +98,8 @@ export interface StartEvent {
   trained: { tensors: number; parameters: number; modules: number };
   epochs: number;
   totalSteps: number;
+  /** What the training rows have in common, and what of it is computed once. */
+  sharing: Sharing;
   decisions: Decision[];
 }
 
@@ -133,7 +136,13 @@ export interface StepEvent {
   /** The rate that this step used. */
   learningRate: number;
   labelTokens: number;
-  /** Tokens, those of images counted, that went through the model. */
+  /** Rows of the step, without those that were lost. */
+  rows: number;
+  /** Distinct pictures of these rows. */
+  pictures: number;
+  /** Tokens of these rows as separate samples, those of images counted. */
+  rowTokens: number;
+  /** Tokens that went through the model: what rows share counts once in each pack. */
   tokens: number;
   /** Timing: over the last steps, without evaluations. */
   tokensPerSecond: number;

@@ -1,6 +1,6 @@
 import { adamwStep, createAdamW } from '../optim/adamw.ts';
 import { learningRate, type Schedule } from '../optim/schedule.ts';
-import { type CourseStep, tokensOf } from './course.ts';
+import { type CourseStep, computedTokens } from './course.ts';
 import { type ScoringPart, scoreRows } from './evaluate.ts';
 import type {
   BaselineEvent,
@@ -19,10 +19,12 @@ import {
   finishGradients,
   type GradientSum,
 } from './gradients.ts';
+import { microBatches } from './micro-batches.ts';
 import { createPace, type Pace } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
-import type { SampleSource } from './source.ts';
-import type { CompiledStep, Sample } from './step.ts';
+import { SeenRows } from './sharing.ts';
+import type { LoadedSample, SampleSource } from './source.ts';
+import type { CompiledStep } from './step.ts';
 
 export type LoopEvent =
   | EstimateEvent
@@ -52,7 +54,7 @@ export interface LoopSettings {
   /** Whether the validation data is scored before step 1 too. */
   evaluateStart: boolean;
   /** Micro-batches of an evaluation hold as many rows as fit here. */
-  packTokens: number;
+  maxTokens: number;
   seed: number;
   recompute: boolean;
 }
@@ -128,14 +130,16 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
 function startState(input: LoopInput): LoopState {
   const { settings, validation, train, gapRows } = input;
   let tokens = 0;
-  for (const { batches } of input.course()) tokens += tokensOf(batches.flat(), train.sizes);
-  const validationTokens = validation?.sizes.reduce((sum, size) => sum + size.tokens, 0) ?? 0;
+  for (const { batches } of input.course()) tokens += computedTokens(batches, train.sizes);
+  const scored = ({ sizes }: SampleSource, rows: number[]) =>
+    computedTokens(microBatches(rows, sizes, settings.maxTokens), sizes);
   const pace = createPace({
     tokens,
     evaluations: validation
       ? Math.ceil(settings.totalSteps / settings.evaluateEvery) + Number(settings.evaluateStart)
       : 0,
-    tokensPerEvaluation: validationTokens + tokensOf(gapRows, train.sizes),
+    tokensPerEvaluation:
+      (validation ? scored(validation, [...validation.sizes.keys()]) : 0) + scored(train, gapRows),
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
   });
@@ -159,14 +163,13 @@ async function* trainStep(
   const { settings, train } = input;
   clearGradientSum(sum);
   const address = { seed: settings.seed, step };
-  let tokens = 0;
+  const seen = new SeenRows(train.sizes);
   for (const [i, batch] of batches.entries()) {
     if (input.abandoned?.()) return;
     let begun = performance.now();
-    const samples = (await samplesAhead.next()).value!;
-    const seen = countTokens(samples);
-    tokens += seen;
-    pace.skipped(tokensOf(batch, train.sizes) - seen);
+    const samples: LoadedSample[] = (await samplesAhead.next()).value!;
+    const computed = seen.add(samples.map(({ index }) => index));
+    pace.skipped(computedTokens([batch], train.sizes) - computed);
     if (samples.length === 0) continue;
     if (step === 1 && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
@@ -174,7 +177,7 @@ async function* trainStep(
       begun = performance.now();
     }
     addGradients(sum, samples, await input.step.gradients(samples, address), { step, file: train.file });
-    pace.trained(seen, secondsSince(begun));
+    pace.trained(computed, secondsSince(begun));
     if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
   const { loss, labelTokens } = sum;
@@ -190,7 +193,7 @@ async function* trainStep(
     gradNorm,
     learningRate: rate,
     labelTokens,
-    tokens,
+    ...seen.facts(),
     tokensPerSecond: pace.tokensPerSecond(),
     secondsLeft: pace.secondsLeft(),
     seconds: secondsSince(state.started),
@@ -226,7 +229,7 @@ async function* evaluateAt(
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
     { split: 'train', source: input.train, indices: gapRows },
   ];
-  const rows = yield* scoreRows(input.step, parts, { packTokens: settings.packTokens, step, stopped });
+  const rows = yield* scoreRows(input.step, parts, { maxTokens: settings.maxTokens, step, stopped });
   if (!rows) return undefined;
   yield { type: 'scored', step, rows };
   const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
@@ -238,10 +241,6 @@ async function* evaluateAt(
     ...(seen.length > 0 && { train: scoresOf(seen), gap: gapOf(held, seen, settings.seed) }),
     seconds,
   };
-}
-
-function countTokens(samples: Sample[]): number {
-  return samples.reduce((sum, { encoded }) => sum + encoded.ids.length, 0);
 }
 
 function estimateOf({ pace, started }: LoopState): EstimateEvent {

@@ -7,10 +7,12 @@ import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
 import { shuffle, stream } from '../random.ts';
-import { type CourseStep, countSteps, course } from './course.ts';
+import { type CourseStep, countSteps, course, type RowSize } from './course.ts';
+import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
 import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
 import type { LoopSettings } from './loop.ts';
+import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
 
 export type SplitPlan = CheckedSplit;
 
@@ -22,6 +24,9 @@ export interface Plan {
   tokenizer: ChatTokenizer;
   train: SplitPlan;
   validation?: SplitPlan;
+  /** The rows of each split as the run packs them. */
+  sizes: { train: RowSize[]; validation?: RowSize[] };
+  sharing: Sharing;
   check: DataCheck;
   settings: LoopSettings;
   /** Training rows, of those that are used, that evaluations score beside the validation data. */
@@ -71,21 +76,43 @@ function planSteps(
     maxGradNorm: words.maxGradNorm || Number.POSITIVE_INFINITY,
     evaluateEvery: words.evaluateEvery || totalSteps,
     evaluateStart: words.evaluateStart,
-    packTokens: words.packTokens,
+    maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
   };
-  const indices = [...train.survey.sizes.keys()];
-  const { seed, gradientAccumulation: accumulation } = words;
-  const walk = () =>
-    course(train.survey.sizes, {
-      ...words,
-      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { epoch, seed, shuffle: words.shuffle, accumulation }),
-    });
-  const decisions = [...loaded.decisions.map(explainWord), ...decide(config, settings, train, validation)];
+  const sizes = {
+    train: rowSizes(train.survey, config.pack),
+    ...(validation && { validation: rowSizes(validation.survey, config.pack) }),
+  };
+  const indices = [...sizes.train.keys()];
+  const { seed } = words;
+  const walk = courseOf(config, sizes.train);
+  const sharing = sharingOf(walk(), sizes.train);
+  const decisions = [
+    ...loaded.decisions.map(explainWord),
+    ...decide(config, settings, train, validation),
+    ...describeSharing(config, sharing),
+  ];
   const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
   gapRows.sort((a, b) => a - b);
-  return { config, method, train, validation, settings, gapRows, course: walk, decisions };
+  return { config, method, train, validation, sizes, sharing, settings, gapRows, course: walk, decisions };
+}
+
+/** Rows without a picture share their system text too, but are shuffled one by one. */
+function courseOf({ train, pack }: Config, sizes: readonly RowSize[]): () => Iterable<CourseStep> {
+  const { seed, shuffle, gradientAccumulation: accumulation } = train;
+  const indices = [...sizes.keys()];
+  const groups = pack.order === 'groups' && {
+    of: (row: number) => (sizes[row].pictures?.length ? sizes[row].prefix?.group : undefined),
+    mostRows: pack.maxBranches,
+  };
+  const options = { seed, shuffle, accumulation, ...(groups && { groups }) };
+  return () =>
+    course(sizes, {
+      ...train,
+      maxTokens: pack.maxTokens,
+      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { ...options, epoch }),
+    });
 }
 
 function explainWord({ key, value, from }: ConfigDecision): Decision {

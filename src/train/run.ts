@@ -4,6 +4,8 @@ import { loraDefaults } from '../config/schema.ts';
 import type { ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
+import type { RowSize } from './course.ts';
+import { dropoutNotice } from './describe-sharing.ts';
 import type { EncoderSettings } from './encoder.ts';
 import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
 import type { Loader } from './loader.ts';
@@ -44,6 +46,7 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
   try {
     if (options.stopped()) return;
     const start = startOf(plan, model);
+    yield* dropoutNotice(model.lora?.dropout ?? 0, plan.sharing);
     const folder = await openRunFolder(output, recordOf(loaded, plan, start));
     const events = eventsOf(start, plan, model, loader, options);
     yield* record(events, { folder, writeAdapter: model.writeAdapter, describeRows: rowsOf(plan) });
@@ -64,7 +67,8 @@ async function* eventsOf(
   const { settings, gapRows, course, config } = plan;
   const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
   const rows = splits.map((split) => createRowLoader(split, loader, config.data.onBadRow));
-  const [train, validation] = splits.map((split, i) => sourceOf(split, rows[i]));
+  const sizes = [plan.sizes.train, plan.sizes.validation!];
+  const [train, validation] = splits.map((split, i) => sourceOf(split, sizes[i], rows[i]));
   const input = { step, train, validation, gapRows, course, settings, stopped, abandoned };
   for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
@@ -79,8 +83,8 @@ function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileO
   return { modelDir, adapterDir, ...(method === 'full' ? { full } : { lora }), recompute, threads, seed };
 }
 
-function sourceOf({ dataset, survey }: SplitPlan, { load }: RowLoader): SampleSource {
-  return createSource(survey.sizes, { load, lookAheadBytes, file: dataset.file });
+function sourceOf({ dataset }: SplitPlan, sizes: readonly RowSize[], { load }: RowLoader): SampleSource {
+  return createSource(sizes, { load, lookAheadBytes, file: dataset.file });
 }
 
 function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
@@ -113,6 +117,7 @@ function startOf(plan: Plan, model: CompiledModel): StartEvent {
     },
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
+    sharing: plan.sharing,
     decisions: [...plan.decisions, ...decisions],
   };
 }

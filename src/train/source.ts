@@ -1,13 +1,18 @@
 import type { RowSize } from './course.ts';
 import type { Sample } from './step.ts';
 
+/** A sample and its index among the rows that are used. */
+export interface LoadedSample extends Sample {
+  index: number;
+}
+
 /** The rows of a split that are used, by index from 0. */
 export interface SampleSource {
   sizes: readonly RowSize[];
   /** The data file, for errors. */
   file?: string;
   /** Loads batches in order, ahead of the one that is asked for. A batch lacks the rows that were skipped. */
-  stream(batches: Iterable<number[]>): AsyncGenerator<Sample[]>;
+  stream(batches: Iterable<number[]>): AsyncGenerator<LoadedSample[]>;
 }
 
 export interface SourceOptions {
@@ -23,7 +28,7 @@ export function createSource(sizes: readonly RowSize[], options: SourceOptions):
 }
 
 interface Waiting {
-  samples: Promise<Sample[]>;
+  samples: Promise<LoadedSample[]>;
   bytes: number;
 }
 
@@ -31,7 +36,7 @@ async function* streamBatches(
   batches: Iterable<number[]>,
   sizes: readonly RowSize[],
   { load, lookAheadBytes }: SourceOptions,
-): AsyncGenerator<Sample[]> {
+): AsyncGenerator<LoadedSample[]> {
   const ahead = batches[Symbol.iterator]();
   const waiting: Waiting[] = [];
   let bytes = 0;
@@ -59,7 +64,10 @@ async function* streamBatches(
 
 function requestBatch(batch: number[], sizes: readonly RowSize[], load: SourceOptions['load']): Waiting {
   const samples = Promise.all(batch.map(load)).then((loaded) =>
-    loaded.filter((sample) => sample !== undefined),
+    loaded.flatMap((sample, i) => {
+      const index = batch[i];
+      return sample ? [{ ...sample, index, prefix: sizes[index].prefix }] : [];
+    }),
   );
   samples.catch(() => {}); // seen where the batch is awaited, which may be much later
   return { samples, bytes: batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0) };

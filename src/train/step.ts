@@ -1,10 +1,13 @@
 import type { Encoded } from '../data/example.ts';
+import type { SharedPrefix } from '../data/pack.ts';
 
 /** One conversation with its pixels, ready for the model. */
 export interface Sample {
   encoded: Encoded;
   /** For each image, [P, patchLength] as the processor cut it. */
   patches: Float32Array[];
+  /** Samples of one run that begin with the same prefix compute it once. */
+  prefix?: SharedPrefix;
 }
 
 /** What the loss saw of one sample: its N label tokens in the order they stand in the text. */

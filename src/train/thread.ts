@@ -52,7 +52,7 @@ function wireOfCrash(cause: unknown, lastStep: number): WireError {
     code: 'run',
     message: '',
     what: `the training thread expected to go on after step ${lastStep}, but ${reason}`,
-    fix: 'Where memory ran out, lower train.packTokens or image.maxPixels, or keep train.recompute on.',
+    fix: 'Where memory ran out, lower pack.maxTokens or image.maxPixels, or keep train.recompute on.',
     place: {},
     stack: cause instanceof Error ? cause.stack : undefined,
   };

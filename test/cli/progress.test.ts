@@ -31,6 +31,7 @@ const start: StartEvent = {
   trained: { tensors: 392, parameters: 18_464_768, modules: 196 },
   epochs: 3,
   totalSteps: 576,
+  sharing: { rows: 9192, rowTokens: 300_000, tokens: 100_000, picturesPerStep: 2.4 },
   decisions: [],
 };
 
@@ -42,6 +43,9 @@ const step = (n: number): StepEvent => ({
   gradNorm: 0.25,
   learningRate: 5e-6,
   labelTokens: 10,
+  rows: 16,
+  pictures: 2,
+  rowTokens: 300,
   tokens: 100,
   tokensPerSecond: 123,
   secondsLeft: 3600,

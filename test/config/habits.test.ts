@@ -14,6 +14,7 @@ describe('meaningOf', () => {
       'gradClip',
       'iters',
       'columns',
+      'packTokens',
     ]) {
       const word = /^Use ([\w.]+?)\.?$/.exec(meaningOf(key, ''))?.[1];
       expect(names.has(word ?? ''), `${key} -> ${word}`).toBe(true);
@@ -45,7 +46,17 @@ describe('distance', () => {
 
 describe('words', () => {
   it('are those of the schema', () => {
-    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train']);
-    expect(wordsOf('')).toEqual(['model', 'adapter', 'data', 'image', 'lora', 'full', 'train', 'output']);
+    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'pack']);
+    expect(wordsOf('')).toEqual([
+      'model',
+      'adapter',
+      'data',
+      'image',
+      'lora',
+      'full',
+      'train',
+      'pack',
+      'output',
+    ]);
   });
 });

@@ -46,7 +46,6 @@ describe('a config', () => {
         schedule: 'linear',
         warmupSteps: 0,
         gradientAccumulation: 16,
-        packTokens: 512,
         maxGradNorm: 1,
         shuffle: true,
         seed: 42,
@@ -55,6 +54,7 @@ describe('a config', () => {
         gapRows: 64,
         recompute: true,
       },
+      pack: { shareImages: true, maxTokens: 1024, maxBranches: 8, order: 'groups' },
       output: path.join(dir, 'runs/first'),
     });
     expect([method, loraGiven]).toEqual(['lora', undefined]);

@@ -29,7 +29,7 @@ const defaults: LoopSettings = {
   maxGradNorm: 0.2,
   evaluateEvery: 2,
   evaluateStart: false,
-  packTokens: 1000,
+  maxTokens: 1000,
   seed: 1,
   recompute: true,
 };
@@ -38,7 +38,7 @@ function inputOf(changes: Partial<LoopSettings> = {}, step: CompiledStep = bigra
   const settings = { ...defaults, ...changes };
   const train = sourceOf(rows);
   const stepsOfEpoch = () => [[0, 1, 2], [3, 4, 5], [6]];
-  const options = { epochs: 2, packTokens: settings.packTokens, maxSteps: settings.totalSteps, stepsOfEpoch };
+  const options = { epochs: 2, maxTokens: settings.maxTokens, maxSteps: settings.totalSteps, stepsOfEpoch };
   return {
     step,
     train,
@@ -118,7 +118,7 @@ describe('training loop', () => {
     ['a smaller last step, clipping and decay', {}],
     ['warm-up', { warmupSteps: 3 }],
     ['a clip that never acts', { maxGradNorm: 100 }],
-    ['micro-batches of one row', { packTokens: 1 }],
+    ['micro-batches of one row', { maxTokens: 1 }],
     ['an end in the middle of an epoch', { totalSteps: 4 }],
   ])('agrees with the training written out by hand: %s', async (_, changes) => {
     const input = inputOf(changes);
@@ -139,15 +139,15 @@ describe('training loop', () => {
 
   it('gives the same numbers however rows are packed', async () => {
     const whole = stepsIn(await collect(inputOf())).map((event) => event.loss);
-    const alone = stepsIn(await collect(inputOf({ packTokens: 1 }))).map((event) => event.loss);
+    const alone = stepsIn(await collect(inputOf({ maxTokens: 1 }))).map((event) => event.loss);
     alone.forEach((loss, s) => {
       expect(loss).toBeCloseTo(whole[s], 6);
     });
   });
 
-  it('packs neighbours up to packTokens and names the step of every draw', async () => {
+  it('packs neighbours up to maxTokens and names the step of every draw', async () => {
     const step = bigramStep(V);
-    await collect(inputOf({ packTokens: 10, totalSteps: 3 }, step));
+    await collect(inputOf({ maxTokens: 10, totalSteps: 3 }, step));
     expect(step.calls).toEqual([
       { rows: [0, 1], step: 1 },
       { rows: [2], step: 1 },
@@ -158,7 +158,7 @@ describe('training loop', () => {
   });
 
   it('leaves a skipped row out of sum and count, and a step that loses all its rows out of everything', async () => {
-    const changes: Partial<LoopSettings> = { schedule: 'constant', packTokens: 1 };
+    const changes: Partial<LoopSettings> = { schedule: 'constant', maxTokens: 1 };
     const whole = inputOf(changes);
     const { sizes } = whole.train;
     const load = async (index: number) =>
@@ -167,7 +167,7 @@ describe('training loop', () => {
     const without = inputOf(changes);
     const options = {
       epochs: 2,
-      packTokens: 1,
+      maxTokens: 1,
       stepsOfEpoch: () => [
         [0, 2],
         [3, 4, 5],
@@ -281,7 +281,7 @@ describe('numbers that go wrong', () => {
     ['gradient', Number.NEGATIVE_INFINITY, [3, 4], 'bias'],
   ])('stops at a %s of %s with the step, the rows and the tensor', async (what, value, blamed, tensor) => {
     const step = spoiled(4, what, value);
-    const input = inputOf({ packTokens: 10 }, step);
+    const input = inputOf({ maxTokens: 10 }, step);
     const before: number[][] = [];
     const seen: string[] = [];
     const run = async () => {

@@ -24,7 +24,7 @@ export const tinyRows = [
  * files and `config.yaml`: 5 rows at 2 a step make 3 steps an epoch. It is removed when the test is over.
  */
 export function tinyRun(
-  changes: { train?: object; rows?: object[]; onBadRow?: string; model?: object } = {},
+  changes: { train?: object; pack?: object; rows?: object[]; onBadRow?: string; model?: object } = {},
 ): string {
   const folder = mkdtempSync(join(tmpdir(), 'lorikeet-tiny-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -68,6 +68,7 @@ export function tinyRun(
       threads: 1,
       ...changes.train,
     },
+    ...(changes.pack && { pack: changes.pack }),
     output: 'run',
   };
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(words));
