@@ -26,6 +26,12 @@ export interface SurveyOptions {
   patchLength: number;
 }
 
+export interface PictureSize {
+  width: number;
+  height: number;
+  tokens: number;
+}
+
 /** What the pass over a data file before step 1 found. */
 export interface Survey {
   split: Split;
@@ -35,6 +41,8 @@ export interface Survey {
   sizes: RowSize[];
   /** In the order of `rows`: what each row's pictures hold, as `Picture.content` tells them apart. */
   contents: string[][];
+  /** By that content: pixels as they were decoded, and the tokens that they become. */
+  pictures: Map<string, PictureSize>;
   /** In the order of `rows`: the beginning that a row has in common with others. */
   prefixes: (SharedPrefix | undefined)[];
   skipped: { row: number; reason: string }[];
@@ -86,11 +94,20 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Sp
     longestRow: 0,
     cutRows: 0,
   };
-  return { split, rows: [], sizes: [], contents: [], prefixes: [], skipped: [], summary };
+  return {
+    split,
+    rows: [],
+    sizes: [],
+    contents: [],
+    pictures: new Map(),
+    prefixes: [],
+    skipped: [],
+    summary,
+  };
 }
 
 function addRow(
-  { rows, sizes, contents, summary }: Survey,
+  { rows, sizes, contents, pictures: known, summary }: Survey,
   { encoded, pictures }: GoodRow,
   patchLength: number,
 ): void {
@@ -101,6 +118,8 @@ function addRow(
   rows.push(encoded.row);
   sizes.push({ tokens, labelTokens, pixelBytes: patches * patchLength * 4 });
   contents.push(pictures.map(({ content }) => content));
+  for (const { content, width, height, tokens: own } of pictures)
+    known.set(content, { width, height, tokens: own });
   summary.rows++;
   summary.images += encoded.images.length;
   summary.tokens += tokens;

@@ -6,6 +6,24 @@ const text = z.string().min(1);
 const path = text.describe('path, relative to the config file');
 const names = z.array(text).min(1);
 
+const byteUnits: Record<string, number> = {
+  '': 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+/** 12GB, 800 MiB, or plain bytes; 1 GB is 10^9 bytes. */
+const bytes = z
+  .union([wholeFrom(1), z.string().regex(/^\d{1,15}(\.\d{1,15})? ?([kMG]i?B)?$/i)])
+  .transform((given) => {
+    const [, amount, unit = ''] = /^([\d.]+) ?(\w*)$/.exec(String(given))!;
+    return Math.round(Number(amount) * byteUnits[unit.toLowerCase()]);
+  });
+
 export const decoderLinears = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
 export const fieldsSchema = z.strictObject({
@@ -119,6 +137,9 @@ export const configSchema = z.strictObject({
   full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
   train: trainSchema.prefault({}),
   pack: packSchema.prefault({}),
+  memory: bytes
+    .optional()
+    .describe('what the run may hold in memory, as 12GB or 800MiB; it is then cut to fit'),
   output: path.describe('run folder'),
 });
 

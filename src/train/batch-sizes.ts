@@ -1,4 +1,5 @@
 /** How large the graph runs of a training run are: what memory and time follow from. */
+import { packedTokens } from '../data/pack.ts';
 import type { Lengths } from '../graph/shape.ts';
 import type { RowSize } from './course.ts';
 
@@ -9,24 +10,26 @@ export interface BatchSize extends Lengths {
   M: number;
 }
 
-/** @param bytesPerImageToken pixel bytes of the patches that become one image token. */
+/** Rows that run together; a beginning that they share, pictures and all, counts once. */
 export function batchSize(
   rows: readonly number[],
   sizes: readonly RowSize[],
-  bytesPerImageToken: number,
+  imageTokens: ImageTokens,
 ): BatchSize {
-  let [tokens, labels, pixels] = [0, 0, 0];
-  for (const row of rows) {
-    tokens += sizes[row].tokens;
-    labels += sizes[row].labelTokens;
-    pixels += sizes[row].pixelBytes;
+  const batch = rows.map((row) => sizes[row]);
+  const begun = new Set<number>();
+  let [labels, images] = [0, 0];
+  for (const { labelTokens, prefix, pixelBytes } of batch) {
+    labels += labelTokens;
+    if (!prefix || !begun.has(prefix.group)) images += imageTokens(pixelBytes);
+    if (prefix) begun.add(prefix.group);
   }
-  return { T: tokens, N: labels, M: imageTokens(pixels, bytesPerImageToken) };
+  // A run without any picture is fed one blank token, which nothing reads.
+  return { T: packedTokens(batch), N: labels, M: Math.max(1, images) };
 }
 
-/** A run without any picture is fed one blank token, which nothing reads. */
-const imageTokens = (pixelBytes: number, bytesPerImageToken: number) =>
-  Math.max(1, Math.round(pixelBytes / bytesPerImageToken));
+/** Image tokens that patches of so many bytes become. */
+export type ImageTokens = (pixelBytes: number) => number;
 
 /** Runs that are kept as they come first: they decide how an arena is cut up. */
 const firstRuns = 4;

@@ -35,14 +35,22 @@ export interface MemoryNeed {
 export interface RunCut {
   recompute: boolean;
   /** Rows run together up to this many tokens. */
-  packTokens: number;
+  maxTokens: number;
+}
+
+/** One graph run, and the image tokens of each picture that the tower makes for it. */
+export interface GraphRun {
+  size: BatchSize;
+  pictures: number[];
 }
 
 /** What will run, by size. */
 export interface RunSizes {
-  training(packTokens: number): Iterable<BatchSize>;
-  /** Nothing where nothing is scored. */
-  evaluation(packTokens: number): Iterable<BatchSize>;
+  training(maxTokens: number): Iterable<GraphRun>;
+  /** One evaluation; nothing where nothing is scored. */
+  evaluation(maxTokens: number): Iterable<GraphRun>;
+  /** Each training row alone. */
+  rows: readonly BatchSize[];
   /** Image tokens of each different picture. */
   pictures: readonly number[];
   /** Pixel bytes that wait decoded at most. */
@@ -72,22 +80,24 @@ export interface ModelGraph {
 export class MemoryPlanner {
   readonly model: PlannedModel;
   readonly sizes: RunSizes;
-  readonly #graphs = new Map<string, ModelGraph>();
+  readonly #graphs: Map<string, ModelGraph>;
   readonly #needs = new Map<string, MemoryNeed>();
 
-  constructor(model: PlannedModel, sizes: RunSizes) {
+  /** @param graphs those of a planner of the same model, which need not be built again. */
+  constructor(model: PlannedModel, sizes: RunSizes, graphs?: MemoryPlanner) {
     this.model = model;
     this.sizes = sizes;
+    this.#graphs = graphs ? graphs.#graphs : new Map();
   }
 
-  need({ recompute, packTokens }: RunCut): MemoryNeed {
-    const key = `${recompute} ${packTokens}`;
+  need({ recompute, maxTokens }: RunCut): MemoryNeed {
+    const key = `${recompute} ${maxTokens}`;
     const need =
       this.#needs.get(key) ??
       this.#sum(
         recompute,
-        tellingRuns(this.sizes.training(packTokens)),
-        tellingRuns(this.sizes.evaluation(packTokens)),
+        tellingRuns(sizesOf(this.sizes.training(maxTokens))),
+        tellingRuns(sizesOf(this.sizes.evaluation(maxTokens))),
       );
     this.#needs.set(key, need);
     return need;
@@ -96,11 +106,6 @@ export class MemoryPlanner {
   /** The same of a run that holds this one row. */
   needOfRow(size: BatchSize, recompute: boolean): MemoryNeed {
     return this.#sum(recompute, [size, size], []);
-  }
-
-  /** What a training graph holds over the micro-batches of a cut. */
-  activations({ recompute, packTokens }: RunCut): number {
-    return this.need({ recompute, packTokens }).activations;
   }
 
   graph(kind: 'training' | 'scoring' | 'vision', recompute = false): ModelGraph {
@@ -146,6 +151,10 @@ export class MemoryPlanner {
     const runs = different.filter((_, i) => (different.length - 1 - i) % step === 0).map((M) => ({ M }));
     return runs.length > 0 ? [...runs, runs[runs.length - 1]] : [];
   }
+}
+
+function* sizesOf(runs: Iterable<GraphRun>): Generator<BatchSize> {
+  for (const { size } of runs) yield size;
 }
 
 function held(memory: GraphMemory, runs: readonly Lengths[]): number {

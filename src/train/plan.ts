@@ -2,16 +2,18 @@ import { type CheckedSplit, checkData } from '../check/check-data.ts';
 import type { DataCheck } from '../check/data-check.ts';
 import type { ConfigDecision, LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { stepsOfEpoch } from '../data/sampler.ts';
 import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
 import { shuffle, stream } from '../random.ts';
-import { type CourseStep, countSteps, course, type RowSize } from './course.ts';
+import { type CourseStep, countSteps, type RowSize } from './course.ts';
 import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
 import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
 import type { LoopSettings } from './loop.ts';
+import type { MemoryNeed } from './memory-need.ts';
+import { checkMemory, memoryWarnings, planMemory, withCut } from './memory-plan.ts';
+import { courseOf } from './planned-course.ts';
 import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
 
 export type SplitPlan = CheckedSplit;
@@ -28,6 +30,7 @@ export interface Plan {
   sizes: { train: RowSize[]; validation?: RowSize[] };
   sharing: Sharing;
   check: DataCheck;
+  memory: MemoryNeed;
   settings: LoopSettings;
   /** Training rows, of those that are used, that evaluations score beside the validation data. */
   gapRows: number[];
@@ -51,16 +54,21 @@ export async function* makePlan(
   if (!checked) return undefined;
   const { train, validation, check } = checked;
   const { tokenizer } = encoder;
-  const plan = { ...planSteps(loaded, train, validation), check, encoder: settings, tokenizer };
-  for (const text of warnings(plan)) yield { type: 'notice', text };
+  const memory = await planMemory({ loaded, train, validation, encoder });
+  checkMemory(memory);
+  const steps = planSteps(withCut(loaded, memory.cut), memory.decisions, train, validation);
+  const plan = { ...steps, memory: memory.need, check, encoder: settings, tokenizer };
+  for (const text of [...warnings(plan), ...memoryWarnings(memory)]) yield { type: 'notice', text };
   return plan;
 }
 
+/** @param picked decisions of words that somebody else took. */
 function planSteps(
   loaded: LoadedConfig,
+  picked: readonly Decision[],
   train: SplitPlan,
   validation?: SplitPlan,
-): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
+): Omit<Plan, 'check' | 'encoder' | 'memory' | 'tokenizer'> {
   const { config, method } = loaded;
   const { train: words } = config;
   const rows = train.survey.rows.length;
@@ -89,30 +97,14 @@ function planSteps(
   const walk = courseOf(config, sizes.train);
   const sharing = sharingOf(walk(), sizes.train);
   const decisions = [
-    ...loaded.decisions.map(explainWord),
+    ...loaded.decisions.filter(({ key }) => !picked.some(({ what }) => what === key)).map(explainWord),
+    ...picked,
     ...decide(config, settings, train, validation),
     ...describeSharing(config, sharing),
   ];
   const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
   gapRows.sort((a, b) => a - b);
   return { config, method, train, validation, sizes, sharing, settings, gapRows, course: walk, decisions };
-}
-
-/** Rows without a picture share their system text too, but are shuffled one by one. */
-function courseOf({ train, pack }: Config, sizes: readonly RowSize[]): () => Iterable<CourseStep> {
-  const { seed, shuffle, gradientAccumulation: accumulation } = train;
-  const indices = [...sizes.keys()];
-  const groups = pack.order === 'groups' && {
-    of: (row: number) => (sizes[row].pictures?.length ? sizes[row].prefix?.group : undefined),
-    mostRows: pack.maxBranches,
-  };
-  const options = { seed, shuffle, accumulation, ...(groups && { groups }) };
-  return () =>
-    course(sizes, {
-      ...train,
-      maxTokens: pack.maxTokens,
-      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { ...options, epoch }),
-    });
 }
 
 function explainWord({ key, value, from }: ConfigDecision): Decision {

@@ -15,7 +15,7 @@ import { type DescribeRows, record } from './record.ts';
 import { createRowLoader, type RowLoader } from './row-loader.ts';
 import { checkOutput, openRunFolder, type RunRecord } from './run-folder.ts';
 import { describeRows } from './score-files.ts';
-import { createSource, type SampleSource } from './source.ts';
+import { createSource, lookAheadBytes, type SampleSource } from './source.ts';
 import { versions } from './version.ts';
 
 export interface RunOptions {
@@ -29,9 +29,6 @@ export interface RunOptions {
   startLoader: (settings: EncoderSettings) => Loader;
 }
 
-/** Pixels that may wait in memory, decoded ahead of the trainer. */
-const lookAheadBytes = 128 * 2 ** 20;
-
 /**
  * A whole run in this thread, from a config to its run folder. The output folder is touched only when data and model
  * have been found good; where it is stopped before that, it ends without a `finish`.
@@ -41,7 +38,7 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
   checkOutput(output, options.overwrite);
   const plan = yield* makePlan(loaded, options.stopped);
   if (!plan) return;
-  const model = await options.compile(compileOptionsOf(loaded));
+  const model = await options.compile(compileOptionsOf({ ...loaded, config: plan.config }));
   const loader = options.startLoader(plan.encoder);
   try {
     if (options.stopped()) return;
@@ -135,7 +132,7 @@ function recordOf(loaded: LoadedConfig, plan: Plan, { type: _, decisions, ...fac
     ...facts,
     decisions,
     skipped,
-    config: { file: loaded.file, given: givenWords(loaded), resolved: loaded.config },
+    config: { file: loaded.file, given: givenWords(loaded), resolved: plan.config },
   };
 }
 

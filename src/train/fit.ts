@@ -1,0 +1,68 @@
+/** How a run is cut so that it fits: the fastest way that needs no more memory than there is. */
+import type { MemoryNeed, MemoryPlanner, RunCut } from './memory-need.ts';
+
+export interface Cut extends RunCut {
+  need: MemoryNeed;
+}
+
+/** The words of a config that decide how a run is cut, and which of them somebody wrote. */
+export interface CutWords extends RunCut {
+  written: ReadonlySet<keyof RunCut>;
+}
+
+/** Shares of the most tokens that run together, the largest first. */
+const shares = [1, 3 / 4, 1 / 2, 1 / 4, 1 / 8];
+/** Runs of fewer tokens spend more time on casting weights than on products. */
+const leastTokens = 64;
+
+/** Every way that leaves what was written as it is: keeping activations before computing them again, long runs before short ones. */
+export function cutsOf({ recompute, maxTokens, written }: CutWords): RunCut[] {
+  const lengths = written.has('maxTokens') ? [maxTokens] : shorterThan(maxTokens);
+  const [longest, ...shorter] = lengths;
+  if (written.has('recompute')) return lengths.map((length) => ({ recompute, maxTokens: length }));
+  return [
+    { recompute: false, maxTokens: longest },
+    ...[longest, ...shorter].map((length) => ({ recompute: true, maxTokens: length })),
+  ];
+}
+
+function shorterThan(maxTokens: number): number[] {
+  const lengths = shares.map((share) => Math.floor(maxTokens * share));
+  return lengths.filter((length, i) => i === 0 || length >= leastTokens);
+}
+
+/** The first that fits, of all that were looked at until then. */
+export function firstThatFits(
+  planner: MemoryPlanner,
+  cuts: readonly RunCut[],
+  bytes: number,
+): { fits?: Cut; tried: Cut[] } {
+  const tried: Cut[] = [];
+  for (const cut of cuts) {
+    const need = planner.need(cut);
+    tried.push({ ...cut, need });
+    if (need.total <= bytes) return { fits: tried[tried.length - 1], tried };
+  }
+  return { tried };
+}
+
+/** The row that needs most of all, alone, and what it needs; nothing where every row fits. */
+export function rowTooLarge(
+  planner: MemoryPlanner,
+  recompute: boolean,
+  bytes: number,
+): { index: number; need: MemoryNeed } | undefined {
+  let worst: { index: number; need: MemoryNeed } | undefined;
+  for (const index of largestRows(planner)) {
+    const need = planner.needOfRow(planner.sizes.rows[index], recompute);
+    if (need.total > bytes && (!worst || need.total > worst.need.total)) worst = { index, need };
+  }
+  return worst;
+}
+
+/** The longest row, and those with the most labels and the largest pictures. */
+function largestRows({ sizes: { rows } }: MemoryPlanner): number[] {
+  const most = (length: 'T' | 'N' | 'M') =>
+    rows.reduce((best, row, i) => (row[length] > rows[best][length] ? i : best), 0);
+  return [...new Set([most('T'), most('N'), most('M')])];
+}

@@ -1,0 +1,103 @@
+/** The sizes of everything that a run puts through its graphs, from the pass over its data. */
+import type { PictureSize, Survey } from '../check/survey.ts';
+import type { Config } from '../config/schema.ts';
+import { batchSize, type ImageTokens } from './batch-sizes.ts';
+import type { RowSize } from './course.ts';
+import type { RunSizes } from './memory-need.ts';
+import { microBatches } from './micro-batches.ts';
+import { courseOf } from './planned-course.ts';
+import { rowSizes } from './sharing.ts';
+import { lookAheadBytes } from './source.ts';
+
+export interface SurveyedData {
+  train: Survey;
+  validation?: Survey;
+}
+
+/** @param bytesPerImageToken of the patches that become one image token. */
+export function runSizes(
+  { train, validation }: SurveyedData,
+  config: Pick<Config, 'train' | 'pack'>,
+  bytesPerImageToken: number,
+): RunSizes {
+  const imageTokens: ImageTokens = (bytes) => Math.round(bytes / bytesPerImageToken);
+  const trained = rowSizes(train, config.pack);
+  const held = validation && rowSizes(validation, config.pack);
+  const runs = function* (batches: Iterable<readonly number[]>, sizes: readonly RowSize[], survey: Survey) {
+    for (const batch of batches)
+      yield {
+        size: batchSize(batch, sizes, imageTokens),
+        pictures: picturesOf(batch, sizes).map((content) => survey.pictures.get(content)!.tokens),
+      };
+  };
+  const cut = (maxTokens: number) => ({ ...config, pack: { ...config.pack, maxTokens } });
+  return {
+    *training(maxTokens) {
+      for (const { batches } of courseOf(cut(maxTokens), trained)()) yield* runs(batches, trained, train);
+    },
+    *evaluation(maxTokens) {
+      if (!held) return;
+      yield* runs(microBatches([...held.keys()], held, maxTokens), held, validation);
+      // Which training rows are scored beside them follows from the seed; so many of any are as large.
+      const beside = [...trained.keys()].slice(0, config.train.gapRows);
+      yield* runs(microBatches(beside, trained, maxTokens), trained, train);
+    },
+    rows: trained.map((_, row) => batchSize([row], trained, imageTokens)),
+    pictures: [train, validation]
+      .flatMap((survey) => [...(survey?.pictures.values() ?? [])])
+      .map(({ tokens }) => tokens),
+    pixelBytesAhead: aheadOf([...trained, ...(held ?? [])]),
+  };
+}
+
+/** The pictures that a run puts through the tower, by content: those of a shared beginning once. */
+function picturesOf(batch: readonly number[], sizes: readonly RowSize[]): string[] {
+  const begun = new Set<number>();
+  return batch.flatMap((row) => {
+    const { prefix, pictures = [] } = sizes[row];
+    const isKnown = prefix !== undefined && begun.has(prefix.group);
+    if (prefix) begun.add(prefix.group);
+    return isKnown ? [] : pictures;
+  });
+}
+
+/** The bound of the look-ahead is passed by one row at most; where all pixels together are less, by none. */
+function aheadOf(sizes: readonly RowSize[]): number {
+  let [sum, most] = [0, 0];
+  for (const { pixelBytes } of sizes) {
+    sum += pixelBytes;
+    most = Math.max(most, pixelBytes);
+  }
+  return Math.min(sum, lookAheadBytes + most);
+}
+
+/** The same data with its pictures in fewer tokens. */
+export function withSmallerPictures(
+  { train, validation }: SurveyedData,
+  tokensOf: (picture: PictureSize) => number,
+  bytesPerImageToken: number,
+): SurveyedData {
+  const shrink = (survey: Survey): Survey => {
+    const { sizes, contents, prefixes, pictures } = survey;
+    const saved = contents.map((row) =>
+      row.reduce((sum, content) => {
+        const picture = pictures.get(content)!;
+        return sum + picture.tokens - tokensOf(picture);
+      }, 0),
+    );
+    return {
+      ...survey,
+      sizes: sizes.map((size, i) => ({
+        ...size,
+        tokens: size.tokens - saved[i],
+        pixelBytes: size.pixelBytes - saved[i] * bytesPerImageToken,
+      })),
+      // Every picture of a row stands in what it shares.
+      prefixes: prefixes.map((prefix, i) => prefix && { ...prefix, tokens: prefix.tokens - saved[i] }),
+      pictures: new Map(
+        [...pictures].map(([content, picture]) => [content, { ...picture, tokens: tokensOf(picture) }]),
+      ),
+    };
+  };
+  return { train: shrink(train), ...(validation && { validation: shrink(validation) }) };
+}
