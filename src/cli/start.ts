@@ -1,6 +1,6 @@
 import { describeCheck } from '../check/describe.ts';
 import type { StartEvent } from '../train/events.ts';
-import { count, number, shortPath } from '../words.ts';
+import { count, number, percent, shortPath } from '../words.ts';
 import { dataLines, table } from './data-lines.ts';
 
 /** What a run is about to do, a line for each thing a person would ask. */
@@ -10,6 +10,7 @@ export function describeStart(event: StartEvent): string {
     ['Learns', describeTrained(event)],
     ['Device', `${event.device}, ${count(event.threads, 'thread')}`],
     ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}`],
+    ['Shared', describeSharing(event)],
     ['Output', `${shortPath(event.output)}; lorikeet watch ${shortPath(event.output)} shows it in a browser`],
   ]);
   const data = [table(dataLines(event.data)), ...describeCheck(event.check)].join('\n');
@@ -19,4 +20,12 @@ export function describeStart(event: StartEvent): string {
 function describeTrained({ trained }: StartEvent): string {
   const where = trained.modules > 0 ? `LoRA on ${count(trained.modules, 'module')}` : 'chosen parameters';
   return `${where}: ${count(trained.parameters, 'parameter')} in ${count(trained.tensors, 'tensor')}`;
+}
+
+function describeSharing({ sharing }: StartEvent): string {
+  const { tokens, rowTokens, picturesPerStep } = sharing;
+  const pictures = `${picturesPerStep.toFixed(1)} distinct pictures a step, the mean`;
+  if (tokens === rowTokens) return picturesPerStep > 0 ? `nothing; ${pictures}` : 'nothing';
+  const saved = `${percent(1 - tokens / rowTokens)} less than as separate samples`;
+  return `${number(tokens)} of ${number(rowTokens)} tokens are computed, ${saved}${picturesPerStep > 0 ? `; ${pictures}` : ''}`;
 }

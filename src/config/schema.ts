@@ -42,6 +42,10 @@ export const dataSchema = z.strictObject({
   images: path
     .optional()
     .describe('folder that image paths are relative to; without it, the data file stands beside them'),
+  outside: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe("pictures that rows name in neither that folder nor the data file's own, links followed"),
   system: text.optional().describe('system text of every conversation that brings none'),
   maxLength: wholeFrom(1).default(2048).describe('tokens of a sample, image tokens counted'),
   fields: fieldsSchema.optional().describe('names of the columns, where they are not guessed right'),
@@ -107,6 +111,20 @@ export const trainSchema = z.strictObject({
     .min(0)
     .default(1)
     .describe('clips the global norm of the gradient; 0 does not clip'),
+  onNotFinite: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('what a loss or gradient that is NaN or infinite does: ends the run, or leaves its step out'),
+  explosion: z
+    .number()
+    .min(0)
+    .default(10)
+    .describe('times the median of the last gradient norms from which a step explodes; 0 looks for none'),
+  onExplosion: z.enum(['warn', 'skip', 'stop']).default('warn').describe('what a step that explodes does'),
+  onStuck: z
+    .enum(['warn', 'stop'])
+    .default('warn')
+    .describe('what a loss that stays at ln V, the cost of guessing, does'),
   shuffle: z.boolean().default(true),
   seed: wholeFrom(0)
     .max(2 ** 32 - 1)

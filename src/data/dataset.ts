@@ -6,6 +6,7 @@ import type { ChosenFields, Fields } from './rows/fields.ts';
 import { type DetectedForm, detectForm, formNames } from './rows/form.ts';
 import { isRecord } from './rows/own.ts';
 import { parseRow } from './rows/parse.ts';
+import { pictureFolders } from './rows/picture-folders.ts';
 import { openTable, type Table } from './table.ts';
 
 /** A data file whose rows are read, checked and made examples one at a time. */
@@ -31,6 +32,8 @@ export type DatasetName = 'train' | 'validation' | 'test';
 export interface DatasetOptions {
   /** The folder that image paths are relative to; default: the data file's own. */
   images?: string;
+  /** Pictures in neither that folder nor the data file's own; default: refused. */
+  outside?: 'refuse' | 'allow';
   /** Columns by their names; what is left out is guessed. */
   fields?: Partial<Fields>;
   /** System text of rows that have none of their own. */
@@ -52,7 +55,8 @@ export async function openDataset(file: string, options: DatasetOptions): Promis
   }
   const detected = await detect(table, options);
   const images = options.images ?? dirname(file);
-  const context = { detected, folder: images, system: options.system };
+  const folders = pictureFolders(images, dirname(file), options.outside ?? 'refuse');
+  const context = { detected, folders, system: options.system };
   const { file: path, length, sha256, place } = table;
   const example = async (row: number) => {
     checkRow(row, table);

@@ -17,7 +17,7 @@ function readable(schema: z.core.$ZodType): z.ZodType {
   return z.object(Object.fromEntries(words));
 }
 
-const sections = { data: {}, image: {}, train: {}, pack: {} };
+const sections = { data: {}, image: {}, train: {} };
 
 /** Sections are always there; their words may not be, whatever the type says of a config that was just loaded. */
 export const readableConfig = readable(configSchema).transform((config) => ({

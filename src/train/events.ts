@@ -4,8 +4,8 @@ import type { Interval } from '../metrics/bootstrap.ts';
 import type { Sharing } from './sharing.ts';
 
 /**
- * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate` and
- * `finish` are the lines of `metrics.jsonl` as they stand here.
+ * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate`,
+ * `warning` and `finish` are the lines of `metrics.jsonl` as they stand here.
  */
 export type TrainEvent =
   | CheckEvent
@@ -14,6 +14,7 @@ export type TrainEvent =
   | StartEvent
   | EstimateEvent
   | StepEvent
+  | WarningEvent
   | ScoringEvent
   | BaselineEvent
   | EvaluateEvent
@@ -152,6 +153,21 @@ export interface StepEvent {
   seconds: number;
   /** Bytes that the process holds in memory, mapped weights counted as far as they were touched. */
   memory: number;
+}
+
+/** The numbers of a step went wrong, and the run goes on (`train.onNotFinite`, `train.explosion`, `train.onStuck`). */
+export interface WarningEvent {
+  type: 'warning';
+  kind: 'not-finite' | 'explosion' | 'stuck';
+  step: number;
+  /** Whether the step's update was applied. */
+  applied: boolean;
+  /** What was seen, in sentences. */
+  text: string;
+  /** The data file that the rows are of. */
+  file?: string;
+  /** The rows to blame, the worst first, with their mean loss where it is known. */
+  rows: { row: number; loss: number | null }[];
 }
 
 /** An evaluation is under way; comes about twice a second where it takes long. */

@@ -1,3 +1,4 @@
+import type { LorikeetError } from '../errors.ts';
 import { adamwStep, createAdamW } from '../optim/adamw.ts';
 import { learningRate, type Schedule } from '../optim/schedule.ts';
 import { type CourseStep, computedTokens } from './course.ts';
@@ -10,6 +11,7 @@ import type {
   FinishEvent,
   ScoringEvent,
   StepEvent,
+  WarningEvent,
 } from './events.ts';
 import { gapOf } from './gap.ts';
 import {
@@ -20,6 +22,14 @@ import {
   type GradientSum,
 } from './gradients.ts';
 import { microBatches } from './micro-batches.ts';
+import {
+  isLeftOut,
+  leaveOut,
+  lookAtStep,
+  type NumbersPolicy,
+  type NumbersState,
+  startNumbers,
+} from './numbers.ts';
 import { createPace, type Pace } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
 import { SeenRows } from './sharing.ts';
@@ -29,6 +39,7 @@ import type { CompiledStep } from './step.ts';
 export type LoopEvent =
   | EstimateEvent
   | StepEvent
+  | WarningEvent
   | ScoringEvent
   | ScoredEvent
   | BaselineEvent
@@ -57,6 +68,8 @@ export interface LoopSettings {
   maxTokens: number;
   seed: number;
   recompute: boolean;
+  /** What is done about numbers that go wrong; without it a number that is not finite ends the run. */
+  numbers?: NumbersPolicy;
 }
 
 export interface LoopInput {
@@ -80,6 +93,7 @@ interface LoopState {
   sum: GradientSum;
   optimizer: ReturnType<typeof createAdamW>;
   pace: Pace;
+  numbers: NumbersState;
   started: number;
   best: FinishEvent['best'];
   /** Everything that the run promised is done. */
@@ -90,8 +104,8 @@ interface LoopState {
  * Trains step by step: gradients of the summed label losses over the step's micro-batches, divided by the
  * step's label count, clipped by global norm, AdamW. While an event is being looked at nothing moves, so the
  * parameters then are those it speaks of. A row that its source skips is left out of sum and count alike; a step
- * that loses all of its rows changes nothing and has no event. Throws `training` where a loss or gradient is not finite; the
- * parameters are then those of the last good step.
+ * that loses all of its rows changes nothing and has no event. Throws `training` where a loss or gradient is not finite, unless
+ * `settings.numbers` leaves such a step out; the parameters are then those of the last good step.
  */
 export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent> {
   const { settings, validation, stopped } = input;
@@ -148,6 +162,7 @@ function startState(input: LoopInput): LoopState {
     sum: createGradientSum(input.step.trainables),
     optimizer: createAdamW({ weightDecay: settings.weightDecay }),
     pace,
+    numbers: startNumbers(),
     started: performance.now(),
     best: null,
     complete: false,
@@ -158,38 +173,54 @@ async function* trainStep(
   state: LoopState,
   { step, epoch, batches }: CourseStep,
   samplesAhead: ReturnType<SampleSource['stream']>,
-): AsyncGenerator<EstimateEvent | StepEvent> {
+): AsyncGenerator<EstimateEvent | StepEvent | WarningEvent> {
   const { input, sum, pace } = state;
   const { settings, train } = input;
   clearGradientSum(sum);
   const address = { seed: settings.seed, step };
   const seen = new SeenRows(train.sizes);
+  let lost: LorikeetError | undefined;
   for (const [i, batch] of batches.entries()) {
     if (input.abandoned?.()) return;
     let begun = performance.now();
     const samples: LoadedSample[] = (await samplesAhead.next()).value!;
-    const computed = seen.add(samples.map(({ index }) => index));
+    const computed = lost ? 0 : seen.add(samples.map(({ index }) => index));
     pace.skipped(computedTokens([batch], train.sizes) - computed);
-    if (samples.length === 0) continue;
+    if (samples.length === 0 || lost) continue;
     if (step === 1 && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
       await input.step.gradients(samples, address);
       begun = performance.now();
     }
-    addGradients(sum, samples, await input.step.gradients(samples, address), { step, file: train.file });
+    const result = await input.step.gradients(samples, address);
+    try {
+      addGradients(sum, samples, result, { step, file: train.file });
+    } catch (error) {
+      if (!isLeftOut(error, settings.numbers)) throw error;
+      lost = error;
+    }
     pace.trained(computed, secondsSince(begun));
     if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
-  const { loss, labelTokens } = sum;
+  if (lost) {
+    yield leaveOut(state.numbers, lost);
+    return;
+  }
+  const { labelTokens } = sum;
   if (labelTokens === 0) return; // every row of it was skipped: nothing to learn from, no event to tell
   const rate = rateOf(settings, step);
   const { gradients, norm: gradNorm } = finishGradients(sum, settings.maxGradNorm);
-  adamwStep(state.optimizer, input.step.trainables, gradients, rate);
+  const loss = sum.loss / labelTokens;
+  const figures = { step, loss, norm: gradNorm, rows: sum.rows, file: train.file };
+  const { apply, warnings } = settings.numbers
+    ? lookAtStep(state.numbers, settings.numbers, figures)
+    : { apply: true, warnings: [] };
+  if (apply) adamwStep(state.optimizer, input.step.trainables, gradients, rate);
   yield {
     type: 'step',
     step,
     epoch,
-    loss: loss / labelTokens,
+    loss,
     gradNorm,
     learningRate: rate,
     labelTokens,
@@ -199,6 +230,7 @@ async function* trainStep(
     seconds: secondsSince(state.started),
     memory: process.memoryUsage.rss(),
   };
+  yield* warnings;
 }
 
 /** Tells nothing where the run was stopped in the middle of it. */

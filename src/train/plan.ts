@@ -56,16 +56,22 @@ export async function* makePlan(
   const { tokenizer } = encoder;
   const memory = await planMemory({ loaded, train, validation, encoder });
   checkMemory(memory);
-  const steps = planSteps(withCut(loaded, memory.cut), memory.decisions, train, validation);
-  const plan = { ...steps, memory: memory.need, check, encoder: settings, tokenizer };
+  const steps = planSteps(withCut(loaded, memory.cut), encoder.vocabulary, train, validation);
+  const plan = {
+    ...steps,
+    decisions: withPicked(steps.decisions, memory.decisions),
+    memory: memory.need,
+    check,
+    encoder: settings,
+    tokenizer,
+  };
   for (const text of [...warnings(plan), ...memoryWarnings(memory)]) yield { type: 'notice', text };
   return plan;
 }
 
-/** @param picked decisions of words that somebody else took. */
 function planSteps(
   loaded: LoadedConfig,
-  picked: readonly Decision[],
+  vocabulary: number,
   train: SplitPlan,
   validation?: SplitPlan,
 ): Omit<Plan, 'check' | 'encoder' | 'memory' | 'tokenizer'> {
@@ -87,6 +93,14 @@ function planSteps(
     maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
+    numbers: {
+      onNotFinite: words.onNotFinite,
+      explosion: words.explosion,
+      onExplosion: words.onExplosion,
+      onStuck: words.onStuck,
+      vocabulary,
+      warmupSteps,
+    },
   };
   const sizes = {
     train: rowSizes(train.survey, config.pack),
@@ -97,14 +111,18 @@ function planSteps(
   const walk = courseOf(config, sizes.train);
   const sharing = sharingOf(walk(), sizes.train);
   const decisions = [
-    ...loaded.decisions.filter(({ key }) => !picked.some(({ what }) => what === key)).map(explainWord),
-    ...picked,
+    ...loaded.decisions.map(explainWord),
     ...decide(config, settings, train, validation),
     ...describeSharing(config, sharing),
   ];
   const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
   gapRows.sort((a, b) => a - b);
   return { config, method, train, validation, sizes, sharing, settings, gapRows, course: walk, decisions };
+}
+
+/** Words that were picked to fit memory are explained by that. */
+function withPicked(decisions: readonly Decision[], picked: readonly Decision[]): Decision[] {
+  return [...decisions.filter(({ what }) => !picked.some((other) => other.what === what)), ...picked];
 }
 
 function explainWord({ key, value, from }: ConfigDecision): Decision {

@@ -5,7 +5,7 @@ import type { RunFolder } from './run-folder.ts';
 import type { ScoredRow } from './score.ts';
 
 /** The events that are lines of `metrics.jsonl`. */
-const metrics: ReadonlySet<string> = new Set(['baseline', 'step', 'evaluate', 'finish']);
+const metrics: ReadonlySet<string> = new Set(['baseline', 'step', 'warning', 'evaluate', 'finish']);
 
 type RunEvent = StartEvent | SkipEvent | LoopEvent;
 

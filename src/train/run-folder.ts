@@ -108,10 +108,15 @@ function checkWritable(folder: string, output: string): void {
   }
 }
 
+/** Bytes: a folder that somebody else made may hold anything under this name. */
+const recordLimit = 256 * 2 ** 20;
+
 /** The record of the run in this folder; nothing where there is none that we wrote. */
 export function readRunRecord(folder: string): RunRecord | undefined {
   try {
-    const record = JSON.parse(readFileSync(join(folder, runFiles.record), 'utf8'));
+    const file = join(folder, runFiles.record);
+    if (statSync(file).size > recordLimit) return undefined;
+    const record = JSON.parse(readFileSync(file, 'utf8'));
     return typeof record?.versions?.lorikeet === 'string' ? record : undefined;
   } catch {
     return undefined;

@@ -156,4 +156,23 @@ describe('rows that are lost on the way', () => {
     expect(text.match(/damaged/g)).toHaveLength(3);
     expect(text).toContain('Further train rows that are skipped are named in run.json alone.');
   });
+
+  it('names three warnings of a kind', () => {
+    const warnings = [11, 12, 13, 14].map((step): TrainEvent => {
+      return { type: 'warning', kind: 'explosion', step, applied: true, text: `norm of ${step}`, rows: [] };
+    });
+    const stuck: TrainEvent = {
+      type: 'warning',
+      kind: 'stuck',
+      step: 15,
+      applied: true,
+      text: 'stuck',
+      rows: [],
+    };
+    const text = told([...warnings, stuck], false, () => 0);
+    expect(text).toContain('Warning: step 13: norm of 13');
+    expect(text).not.toContain('norm of 14');
+    expect(text).toContain('Further warnings of this kind stand in metrics.jsonl alone.');
+    expect(text).toContain('Warning: step 15: stuck');
+  });
 });

@@ -37,7 +37,7 @@ describe('a config', () => {
     const { config, method, loraGiven } = await load(smallest);
     expect(config).toEqual({
       model: path.join(dir, 'base'),
-      data: { train: path.join(dir, 'train.jsonl'), maxLength: 2048, onBadRow: 'stop' },
+      data: { train: path.join(dir, 'train.jsonl'), outside: 'refuse', maxLength: 2048, onBadRow: 'stop' },
       image: { sixteenBit: 'clip' },
       train: {
         epochs: 3,
@@ -47,6 +47,10 @@ describe('a config', () => {
         warmupSteps: 0,
         gradientAccumulation: 16,
         maxGradNorm: 1,
+        onNotFinite: 'stop',
+        explosion: 10,
+        onExplosion: 'warn',
+        onStuck: 'warn',
         shuffle: true,
         seed: 42,
         evaluateEvery: 50,

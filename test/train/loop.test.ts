@@ -299,6 +299,87 @@ describe('numbers that go wrong', () => {
     expect(Array.from(step.trainables[0].values)).toEqual(before[1]);
   });
 
+  const numbers: NonNullable<LoopSettings['numbers']> = {
+    onNotFinite: 'skip',
+    explosion: 10,
+    onExplosion: 'skip',
+    onStuck: 'warn',
+    vocabulary: V,
+    warmupSteps: 0,
+  };
+
+  it.each<['loss' | 'gradient', number[]]>([
+    ['loss', [4]],
+    ['gradient', [3, 4]],
+  ])('leaves a step out where its %s is not finite and the policy says so', async (what, blamed) => {
+    const step = spoiled(4, what, Number.NaN);
+    const after: Record<string, number[]> = {};
+    const told: object[] = [];
+    for await (const event of trainingLoop(inputOf({ maxTokens: 10, numbers }, step))) {
+      if (event.type === 'step' || event.type === 'warning') {
+        after[event.step] = Array.from(step.trainables[0].values);
+        told.push({ type: event.type, step: event.step });
+      }
+      if (event.type === 'warning') {
+        expect(event).toMatchObject({
+          kind: 'not-finite',
+          applied: false,
+          rows: blamed.map((row) => ({ row, loss: null })),
+        });
+      }
+    }
+    // Row 4 is of the second step of both epochs, which its other micro-batches leave too.
+    const kinds = ['step', 'warning', 'step', 'step', 'warning', 'step'];
+    expect(told).toEqual(kinds.map((type, i) => ({ type, step: i + 1 })));
+    expect(after[2]).toEqual(after[1]);
+    expect(after[3]).not.toEqual(after[2]);
+  });
+
+  it('never leaves an evaluation out', async () => {
+    const step = bigramStep(V);
+    step.evaluate = async (samples) =>
+      samples.map(() => ({
+        losses: new Float32Array([1, Number.NaN]),
+        hits: new Uint8Array(2),
+        top: new Float32Array(2),
+      }));
+    const error = await collect(inputOf({ numbers }, step)).catch((error) => error);
+    expect(error.place).toEqual({ step: 2, rows: [0] });
+  });
+
+  it('leaves the update of a step out that explodes, and tells it behind the step', async () => {
+    const step = bigramStep(V);
+    const { gradients } = step;
+    step.gradients = async (samples, address) => {
+      const result = await gradients(samples, address);
+      if (address.step === 25)
+        for (const values of result.gradients.values()) for (const i of values.keys()) values[i] *= 1000;
+      return result;
+    };
+    const input = inputOf({ totalSteps: 26, evaluateEvery: 100, numbers }, step);
+    const options = {
+      epochs: 9,
+      maxTokens: 1000,
+      maxSteps: 26,
+      stepsOfEpoch: () => [[0, 1, 2], [3, 4, 5], [6]],
+    };
+    const after: Record<number, number[]> = {};
+    const warnings: LoopEvent[] = [];
+    for await (const event of trainingLoop({
+      ...input,
+      validation: undefined,
+      course: () => course(input.train.sizes, options),
+    })) {
+      if (event.type === 'step') after[event.step] = Array.from(step.trainables[0].values);
+      if (event.type === 'warning') warnings.push(event);
+    }
+    expect(warnings).toMatchObject([
+      { kind: 'explosion', step: 25, applied: false, rows: expect.any(Array) },
+    ]);
+    expect(after[25]).toEqual(after[24]);
+    expect(after[26]).not.toEqual(after[25]);
+  });
+
   it('stops at an evaluation that is not finite', async () => {
     const step = bigramStep(V);
     step.evaluate = async (samples) =>

@@ -81,6 +81,19 @@ describe('the record of a run', () => {
     expect(readRunRecord(folder)).toMatchObject({ status: 'stopped' });
   });
 
+  it('writes what went wrong while the run went on', async () => {
+    const warning: LoopEvent = {
+      type: 'warning',
+      kind: 'explosion',
+      step: 1,
+      applied: false,
+      text: 'Bang.',
+      rows: [{ row: 7, loss: 9 }],
+    };
+    await keep([step(1), warning, finish('finished')]);
+    expect(lines()).toEqual([step(1), warning, expect.objectContaining({ type: 'finish' })]);
+  });
+
   it('keeps what was learned before an error, and says what went wrong', async () => {
     const error = new LorikeetError('training', {
       step: 3,

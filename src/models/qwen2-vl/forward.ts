@@ -116,7 +116,7 @@ function lossOf(net: Network, model: ModelDefinition) {
 const f32 = (shape: Shape): TensorType => ({ shape, dtype: 'f32' });
 const i32 = (shape: Shape): TensorType => ({ shape, dtype: 'i32' });
 
-/** [N, D] what the head reads at the rows that predict; no other row passes the norm or the head. */
+/** [N, D] what the head reads at the rows that predict. */
 function hiddenAtRows(net: Network, model: ModelDefinition, cache?: KeyValueCache): Value {
   const { graph } = net;
   const { config } = model;
@@ -130,12 +130,13 @@ function hiddenAtRows(net: Network, model: ModelDefinition, cache?: KeyValueCach
   };
   const x = embedTokens(net, graph.input('ids', i32(['T'])), images);
   const hidden = decoder(net, config, x, {
+    rows: graph.input('rows', i32(['N'])),
     cos: graph.input('cos', f32(['T', half])),
     sin: graph.input('sin', f32(['T', half])),
     mask: graph.input('mask', f32(['T', cache ? 'S' : 'T'])),
     cache,
   });
-  return finalNorm(net, graph.gather(hidden, graph.input('rows', i32(['N']))), config);
+  return finalNorm(net, hidden, config);
 }
 
 function vision(net: Network, config: Qwen2VLConfig, several: boolean): Value {

@@ -146,7 +146,7 @@ describe('settings', () => {
     const refused = (path: string) => expect(loadProcessor(path)).rejects;
     await refused(flat({ size: { shortest_edge: 3136 } })).toThrow(/size\.longest_edge expected/);
     await refused(flat({ min_pixels: 9000, max_pixels: 8000 })).toThrow(/got 9000 and 8000/);
-    await refused(flat('{')).toThrow(/expected JSON/);
+    await refused(flat('{')).toThrow(/is not valid JSON/);
     await refused(flat('[]')).toThrow(/expected a JSON object/);
     await refused(checkpoint({})).toThrow(/expected preprocessor_config\.json/);
   });

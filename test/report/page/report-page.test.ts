@@ -41,6 +41,7 @@ describe('the sections', () => {
       'worst',
       'types',
       'time',
+      'sharing',
       'check',
       'decisions',
     ]);
