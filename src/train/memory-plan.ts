@@ -211,7 +211,7 @@ async function smallerPictures(
   const { config } = loaded;
   const perToken = bytesPerImageToken(encoder, model);
   const side = model.config.vision.patchSize * model.config.vision.spatialMergeSize;
-  const largest = Math.max(0, ...planner.sizes.pictures);
+  const largest = planner.sizes.pictures.reduce((most, tokens) => Math.max(most, tokens), 0);
   for (const tokens of pictureTokens.filter((count) => count < largest)) {
     const maxPixels = tokens * side ** 2;
     if (maxPixels < (config.image.minPixels ?? 0)) return undefined;

@@ -2,7 +2,7 @@
 import type { PictureSize, Survey } from '../check/survey.ts';
 import type { Config } from '../config/schema.ts';
 import { batchSize, type ImageTokens } from './batch-sizes.ts';
-import type { RowSize } from './course.ts';
+import type { CourseStep, RowSize } from './course.ts';
 import type { RunSizes } from './memory-need.ts';
 import { microBatches } from './micro-batches.ts';
 import { courseOf } from './planned-course.ts';
@@ -33,7 +33,7 @@ export function runSizes(
   const cut = (maxTokens: number) => ({ ...config, pack: { ...config.pack, maxTokens } });
   return {
     *training(maxTokens) {
-      for (const { batches } of courseOf(cut(maxTokens), trained)()) yield* runs(batches, trained, train);
+      yield* runs(batchesOf(courseOf(cut(maxTokens), trained)()), trained, train);
     },
     *evaluation(maxTokens) {
       if (!held) return;
@@ -46,7 +46,10 @@ export function runSizes(
     pictures: [train, validation]
       .flatMap((survey) => [...(survey?.pictures.values() ?? [])])
       .map(({ tokens }) => tokens),
-    pixelBytesAhead: aheadOf([...trained, ...(held ?? [])]),
+    pixelBytesAhead: Math.max(
+      aheadOf(batchesOf(courseOf(config, trained)()), trained),
+      held ? aheadOf([[...held.keys()]], held) : 0,
+    ),
   };
 }
 
@@ -61,14 +64,19 @@ function picturesOf(batch: readonly number[], sizes: readonly RowSize[]): string
   });
 }
 
-/** The bound of the look-ahead is passed by one row at most; where all pixels together are less, by none. */
-function aheadOf(sizes: readonly RowSize[]): number {
-  let [sum, most] = [0, 0];
-  for (const { pixelBytes } of sizes) {
-    sum += pixelBytes;
-    most = Math.max(most, pixelBytes);
+/** Pixels of all rows of a course, or as many as may wait: the bound is passed by one row at most. */
+function aheadOf(batches: Iterable<readonly number[]>, sizes: readonly RowSize[]): number {
+  let sum = 0;
+  for (const batch of batches) {
+    for (const row of batch) sum += sizes[row].pixelBytes;
+    if (sum >= lookAheadBytes) break;
   }
+  const most = sizes.reduce((largest, { pixelBytes }) => Math.max(largest, pixelBytes), 0);
   return Math.min(sum, lookAheadBytes + most);
+}
+
+function* batchesOf(steps: Iterable<CourseStep>): Generator<number[]> {
+  for (const { batches } of steps) yield* batches;
 }
 
 /** The same data with its pictures in fewer tokens. */
