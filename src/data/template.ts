@@ -1,5 +1,5 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
-import { LorikeetError } from '../errors.ts';
+import { LorikeetError, reasonOf } from '../errors.ts';
 import { withinSeconds } from './bounded-time.ts';
 
 /**
@@ -79,10 +79,9 @@ function parseSource(source: string, file: string) {
 }
 
 function failure(file: string, how: string, cause: unknown): LorikeetError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return new LorikeetError('tokenizer', {
     file,
-    what: `the chat template ${how}: ${reason}`,
+    what: `the chat template ${how}: ${reasonOf(cause)}`,
     fix: 'Take the template that was published with the checkpoint, or a conversation that it accepts.',
     cause,
   });

@@ -77,9 +77,14 @@ async function readVocabulary(file: string): Promise<JsonObject> {
 }
 
 async function readText(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > maxBytes) throw wrong(file, `at most ${maxBytes} bytes expected, got ${size}`);
-  return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+  try {
+    const { size } = await stat(file);
+    if (size > maxBytes) throw wrong(file, `at most ${maxBytes} bytes expected, got ${size}`);
+    return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+  } catch (cause) {
+    if (cause instanceof LorikeetError) throw cause;
+    throw wrong(file, `could not be read: ${(cause as Error).message}`);
+  }
 }
 
 function wrong(file: string, what: string): LorikeetError {

@@ -1,5 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers';
-import { LorikeetError } from '../errors.ts';
+import { LorikeetError, reasonOf } from '../errors.ts';
 import { depthLimit } from '../formats/json.ts';
 import { withinSeconds } from './bounded-time.ts';
 import { remember } from './remember.ts';
@@ -47,7 +47,8 @@ function buildTokenizer(files: TokenizerFiles): ChatTokenizer {
   const text = textTokenizer(files, plain);
   const spellings = new Map([...special].map(([token, id]) => [id, token]));
   const isForeign = hasForeignPatterns(files);
-  const bounded = <T>(work: () => T) => (isForeign ? withPatience(files, work) : work());
+  const bounded = <T>(work: () => T) =>
+    told(files, () => (isForeign ? withinSeconds(maxSeconds, work) : work()));
   const encode = remember((value) => bounded(() => encodeText(text, value, spellings)));
   return {
     folder: files.folder,
@@ -92,7 +93,7 @@ function textTokenizer(files: TokenizerFiles, addedTokens: object[]): Tokenizer 
   } catch (cause) {
     throw new LorikeetError('tokenizer', {
       file: files.file,
-      what: `the tokenizer cannot be built: ${cause instanceof Error ? cause.message : cause}`,
+      what: `the tokenizer cannot be built: ${reasonOf(cause)}`,
       fix: 'Take the tokenizer.json that was published with the checkpoint.',
       cause,
     });
@@ -119,15 +120,16 @@ function hasForeignPatterns({ tokenizer }: TokenizerFiles): boolean {
   return ![tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder].every((part) => isKnown(part));
 }
 
-function withPatience<T>({ file }: TokenizerFiles, work: () => T): T {
+/** What is wrong in the files may show no sooner than with the first text. */
+function told<T>({ file }: TokenizerFiles, work: () => T): T {
   try {
-    return withinSeconds(maxSeconds, work);
+    return work();
   } catch (cause) {
     if (cause instanceof LorikeetError) throw cause;
     throw new LorikeetError('tokenizer', {
       file,
-      what: `a text expected to be tokenized, got ${(cause as Error).message}`,
-      fix: 'Its regular expressions are not the published ones: take the tokenizer.json of the checkpoint.',
+      what: `a text expected to become tokens and tokens text, got this: ${reasonOf(cause)}`,
+      fix: 'Take the tokenizer.json that was published with the checkpoint.',
       cause,
     });
   }

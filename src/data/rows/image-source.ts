@@ -102,22 +102,31 @@ function candidates(path: string): string[] {
 
 function existing(source: string, paths: string[], folders: PictureFolders): string {
   if (!isNamedWithin(paths[0], folders)) throw outside(source, paths[0], folders);
-  const found = paths.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const found = paths.find(isFile);
   if (found !== undefined) {
     if (!isReallyWithin(found, folders)) throw outside(source, found, folders);
     return found;
   }
   throw new LorikeetError('image', {
-    what: `image ${JSON.stringify(shortened(source))} expected at ${paths.join(' or ')}, got no such file`,
+    what: `image ${JSON.stringify(shortened(source))} expected at ${paths.map(shortened).join(' or ')}, got no such file`,
     fix: 'Image paths are relative to the data file, or to data.images where that is given.',
   });
+}
+
+/** A name that is too long, a folder that may not be looked into: there is no picture there for anybody. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 function outside(source: string, path: string, folders: PictureFolders): LorikeetError {
   const isLink = isNamedWithin(path, folders);
   const where = isLink ? `a link that leads out of it` : path;
   return new LorikeetError('data', {
-    what: `image ${JSON.stringify(shortened(source))} expected in ${folders.folder}, got ${where}`,
+    what: `image ${JSON.stringify(shortened(source))} expected in ${folders.folder}, got ${shortened(where)}`,
     fix: isLink
       ? 'Copy the picture there; or, where the data is your own, set data.outside: allow.'
       : 'Set data.images to a folder that all pictures are in; or, where the data is your own, data.outside: allow.',

@@ -18,6 +18,7 @@ export function sharingSection(story: RunStory): Section | undefined {
   const [separate, computed] = [sum(({ rowTokens }) => rowTokens), sum(({ tokens }) => tokens)];
   if (computed <= 0 || separate < computed) return undefined;
   const pictures = sum((step) => step.pictures) / steps.length;
+  const distinct = distinctPictures(story, 'train');
   return section(
     'sharing',
     'What was shared',
@@ -28,7 +29,7 @@ export function sharingSection(story: RunStory): Section | undefined {
     }</p>`,
     facts([
       ['Rows trained on', number(sum(({ rows }) => rows))],
-      ['Distinct pictures', distinctPictures(story, 'train')],
+      ['Distinct pictures', distinct !== undefined && number(distinct)],
       ['Of them in a step', pictures > 0 && pictures.toFixed(1)],
       ['Tokens of separate samples', number(separate)],
       [

@@ -68,6 +68,12 @@ describe('a picture is refused', () => {
     await expect(pathOf(image, { prepare })).rejects.toThrow(refused);
   });
 
+  it("where its name is longer than any file's", async () => {
+    const long = pathOf(() => 'x'.repeat(5000));
+    await expect(long).rejects.toMatchObject({ code: 'image' });
+    await expect(long).rejects.toThrow(/expected at .{100,220}\.\.\. or .*got no such file/);
+  });
+
   it('behind a link in the data folder, to a file or a folder', async () => {
     const toFile = (root: string) => symlinkSync(join(root, 'secret.png'), join(root, 'data/link.png'));
     await expect(pathOf(() => 'link.png', { prepare: toFile })).rejects.toThrow(

@@ -68,6 +68,32 @@ describe('the sections', () => {
   });
 });
 
+describe('what was shared', () => {
+  const story = makeStory();
+  const withSteps = (counts: object): RunStory => ({
+    ...story,
+    steps: story.steps.slice(0, 2).map((step) => ({ ...step, ...counts })),
+  });
+
+  it('tells rows, pictures and tokens of the steps that were done', () => {
+    const text = textOf(withSteps({ rows: 16, pictures: 3, rowTokens: 6000, tokens: 1500 }), 'sharing');
+    for (const words of [
+      'trained on32',
+      'in a step3.0',
+      'samples12,000',
+      '3,000, 75.0 % less',
+      '4.00 times fewer',
+    ])
+      expect(text).toContain(words);
+  });
+
+  it('says where nothing was, and is left out where nobody counted', () => {
+    const counts = { rows: 16, pictures: 0, rowTokens: 6000, tokens: 6000 };
+    expect(textOf(withSteps(counts), 'sharing')).toContain('Nothing');
+    expect(idsOf(withSteps({ rowTokens: undefined }))).not.toContain('sharing');
+  });
+});
+
 describe('the summary', () => {
   it.each<[Partial<RunStory>, string]>([
     [{ status: 'finished' }, 'It finished: 600 of 600 steps in 57 min 00 s.'],
