@@ -69,7 +69,7 @@ function expectation(issue: z.core.$ZodIssue, name: string): string {
     case 'too_big':
       return issue.inclusive ? `at most ${issue.maximum}` : `a number below ${issue.maximum}`;
     case 'invalid_union':
-      return name === 'memory' ? 'bytes, such as 12GB or 800MiB' : 'a list of names or one text';
+      return 'a list of names or one text';
     default:
       return issue.message;
   }

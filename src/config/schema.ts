@@ -1,28 +1,11 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
+import { bytesOf } from './byte-size.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
 const path = text.describe('path, relative to the config file');
 const names = z.array(text).min(1);
-
-const byteUnits: Record<string, number> = {
-  '': 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-};
-
-/** 12GB, 800 MiB, or plain bytes; 1 GB is 10^9 bytes. */
-const bytes = z
-  .union([wholeFrom(1), z.string().regex(/^\d{1,15}(\.\d{1,15})? ?([kMG]i?B)?$/i)])
-  .transform((given) => {
-    const [, amount, unit = ''] = /^([\d.]+) ?(\w*)$/.exec(String(given))!;
-    return Math.round(Number(amount) * byteUnits[unit.toLowerCase()]);
-  });
 
 export const decoderLinears = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
@@ -155,7 +138,10 @@ export const configSchema = z.strictObject({
   full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
   train: trainSchema.prefault({}),
   pack: packSchema.prefault({}),
-  memory: bytes
+  memory: z
+    .custom<string | number>((value) => (bytesOf(value) ?? 0) > 0, {
+      error: 'a size such as 12GB or 800MiB',
+    })
     .optional()
     .describe('what the run may hold in memory, as 12GB or 800MiB; it is then cut to fit'),
   output: path.describe('run folder'),

@@ -46,15 +46,18 @@ export function firstThatFits(
   return { tried };
 }
 
-/** The row that needs most of all, alone, and what it needs; nothing where every row fits. */
+/** The row that needs most of all, alone, and what it needs; nothing where every row fits, or not even the shortest. */
 export function rowTooLarge(
   planner: MemoryPlanner,
   recompute: boolean,
   bytes: number,
 ): { index: number; need: MemoryNeed } | undefined {
+  const { rows } = planner.sizes;
+  const shortest = rows.reduce((least, row) => (row.T < least.T ? row : least));
+  if (planner.needOfRow(shortest, recompute).total > bytes) return undefined;
   let worst: { index: number; need: MemoryNeed } | undefined;
   for (const index of largestRows(planner)) {
-    const need = planner.needOfRow(planner.sizes.rows[index], recompute);
+    const need = planner.needOfRow(rows[index], recompute);
     if (need.total > bytes && (!worst || need.total > worst.need.total)) worst = { index, need };
   }
   return worst;

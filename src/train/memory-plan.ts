@@ -1,6 +1,7 @@
 /** The memory of a run before it starts: how it is cut to fit, or why it cannot run and what would fit. */
 import type { CheckedSplit } from '../check/check-data.ts';
 import type { PictureSize } from '../check/survey.ts';
+import { bytesOf } from '../config/byte-size.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { type ErrorDetails, LorikeetError } from '../errors.ts';
 import { loadProcessor } from '../models/qwen2-vl/processor.ts';
@@ -46,7 +47,7 @@ export async function planMemory(input: MemoryPlanInput): Promise<MemoryPlan> {
   const { config } = loaded;
   const model = await planModel(loaded);
   const planner = new MemoryPlanner(model, sizesOf(input, model));
-  const limit = limitOf(config.memory, machine);
+  const limit = limitOf(bytesOf(config.memory), machine);
   const words = { recompute: config.train.recompute, maxTokens: config.pack.maxTokens };
   const cuts = config.memory === undefined ? [words] : cutsOf({ ...words, written: writtenWords(loaded) });
   const { fits, tried } = firstThatFits(planner, cuts, limit.bytes);

@@ -56,6 +56,7 @@ describe('words', () => {
       'full',
       'train',
       'pack',
+      'memory',
       'output',
     ]);
   });
