@@ -77,6 +77,18 @@ describe('docs/data.md', () => {
   });
 });
 
+describe('docs/reliability.md', () => {
+  it('names a test that is there beside every promise', () => {
+    const promises = [...read('docs/reliability.md').matchAll(/^\| ([A-Z].+) \| (.+) \|$/gm)];
+    expect(promises.length).toBeGreaterThan(10);
+    for (const [, promise, tests] of promises) {
+      const files = [...tests.matchAll(/`(test\/[^`]+)`/g)].map(([, file]) => file);
+      expect(files, promise).not.toEqual([]);
+      for (const file of files) expect(existsSync(join(root, file)), file).toBe(true);
+    }
+  });
+});
+
 describe('examples', () => {
   it('load: the smallest', async () => {
     const { config, decisions } = await loadConfig(join(root, 'examples/first.yaml'));
@@ -156,6 +168,7 @@ describe('links', () => {
     'docs/evaluate.md',
     'docs/export.md',
     'docs/merge.md',
+    'docs/reliability.md',
     'docs/report.md',
     'docs/pull.md',
     'docs/loss.md',

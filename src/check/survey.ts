@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
-import { isLabel } from '../data/example.ts';
+import { type Grid, isLabel } from '../data/example.ts';
 import type { SharedPrefix } from '../data/pack.ts';
 import { isBadRow } from '../data/place.ts';
 import { PrefixFinder } from '../data/shared-prefix.ts';
@@ -45,6 +45,8 @@ export interface Survey {
   pictures: Map<string, PictureSize>;
   /** In the order of `rows`: the beginning that a row has in common with others. */
   prefixes: (SharedPrefix | undefined)[];
+  /** By content. */
+  grids: Map<string, Grid>;
   skipped: { row: number; reason: string }[];
   summary: DataSummary;
 }
@@ -101,13 +103,14 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Sp
     contents: [],
     pictures: new Map(),
     prefixes: [],
+    grids: new Map(),
     skipped: [],
     summary,
   };
 }
 
 function addRow(
-  { rows, sizes, contents, pictures: known, summary }: Survey,
+  { rows, sizes, contents, pictures: known, grids, summary }: Survey,
   { encoded, pictures }: GoodRow,
   patchLength: number,
 ): void {
@@ -118,8 +121,10 @@ function addRow(
   rows.push(encoded.row);
   sizes.push({ tokens, labelTokens, pixelBytes: patches * patchLength * 4 });
   contents.push(pictures.map(({ content }) => content));
-  for (const { content, width, height, tokens: own } of pictures)
+  for (const { content, grid, width, height, tokens: own } of pictures) {
+    grids.set(content, grid);
     known.set(content, { width, height, tokens: own });
+  }
   summary.rows++;
   summary.images += encoded.images.length;
   summary.tokens += tokens;

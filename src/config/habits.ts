@@ -15,6 +15,10 @@ const lengths = 'use data.maxLength: tokens of a sample, image tokens counted';
 const labels = "leave it out: only the assistant's answers are trained on, always";
 const saving = 'leave it out: output/adapter and, with validation data, output/best are written by every run';
 const budget = 'use memory at the top of the file: what the run may hold, as 12GB; it is then cut to fit';
+const tower =
+  'leave it out: the vision tower is frozen unless lora.targetModules or full.parameters name modules of it';
+const pictures =
+  'leave it out: what a frozen vision tower makes of a picture is computed once and kept; `cache` says where';
 const later = 'leave it out: there is no such setting';
 
 /** A word of ours alone stands for "use <word>". */
@@ -163,6 +167,21 @@ const habits: Record<string, string> = {
   nThreads: 'train.threads',
   numWorkers: 'leave it out: pictures are decoded ahead of the trainer by itself',
   dataloaderNumWorkers: 'leave it out: pictures are decoded ahead of the trainer by itself',
+  cacheLatents: pictures,
+  cacheLatentsToDisk: pictures,
+  cacheImages: pictures,
+  cacheImageFeatures: pictures,
+  precomputeLatents: pictures,
+  precomputeImageFeatures: pictures,
+  precomputedImageFeatures: pictures,
+  cacheDir:
+    'use cache.folder for what the vision tower makes of pictures; where pulled models lie is for HF_HOME to say',
+  freezeVision: tower,
+  freezeVisionTower: tower,
+  freezeVisionModule: tower,
+  freezeVit: tower,
+  tuneMmVision: tower,
+  tuneMmMlp: tower,
   training: 'train',
   trainer: 'train',
   trainingArguments: 'train',
@@ -208,10 +227,11 @@ const habitOf = new Map(Object.entries(habits).map(([key, meaning]) => [plain(ke
 /** What was meant by an unknown `key` of `section` ('' is the file itself), as a sentence. */
 export function meaningOf(key: string, section: string): string {
   const spelled = plain(key);
-  const sameSpelling = ofOurs((leaf) => plain(leaf) === spelled, section);
-  if (sameSpelling) return useWord(sameSpelling, key, section);
+  // First: elsewhere `precision` is that of all arithmetic, whatever word of ours ends so.
   const habit = habitOf.get(spelled);
   if (habit) return sentence(/^[a-z]+(\.[a-zA-Z]+)?$/.test(habit) ? `use ${habit}` : habit);
+  const sameSpelling = ofOurs((leaf) => plain(leaf) === spelled, section);
+  if (sameSpelling) return useWord(sameSpelling, key, section);
   const allowed = Math.max(1, Math.floor(spelled.length / 3));
   const near = ofOurs((leaf) => distance(plain(leaf), spelled) <= allowed, section, spelled);
   if (near) return useWord(near, key, section);

@@ -6,6 +6,7 @@ import { contradictions, type Problem, problemsOf, valueAt } from './problems.ts
 import { type Config, type ConfigInput, configSchema, loraDefaults, pathWords } from './schema.ts';
 import { applySettings, parseSetting, type Setting } from './set.ts';
 import { readSource, type Source, sourceOf, type Tree } from './source.ts';
+import { spellOut } from './spell-out.ts';
 
 export interface ConfigDecision {
   /** Dotted: `train.epochs`. */
@@ -56,7 +57,9 @@ interface Unchecked {
 function check(unchecked: Unchecked): LoadedConfig {
   const { source, settings, folder } = unchecked;
   const tree = structuredClone(source.tree);
+  spellOut(tree); // before, so that a setting can change a word of it; after, so that it can be set itself
   applySettings(tree, settings);
+  spellOut(tree);
   const parsed = configSchema.safeParse(tree);
   const problems = [...(parsed.success ? [] : problemsOf(parsed.error, tree)), ...contradictions(tree)];
   if (!parsed.success || problems.length > 0) return refuse(problems, unchecked);

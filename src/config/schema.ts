@@ -1,6 +1,6 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
-import { bytesOf } from './byte-size.ts';
+import { byteSize, bytesOf } from './byte-size.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
@@ -129,6 +129,17 @@ export const trainSchema = z.strictObject({
   threads: wholeFrom(1).max(1024).optional().describe('physical cores where not given'),
 });
 
+/** `cache: f16` and `cache: off` are short for sections: see `spellOut`. */
+export const cacheSchema = z.strictObject({
+  precision: z
+    .enum(['f32', 'f16'])
+    .default('f32')
+    .describe('how what the vision tower made of a picture is kept, and used'),
+  memory: byteSize.default('1GB').describe('of it in memory, or off'),
+  disk: byteSize.default('20GB').describe('of it on disk, for the next run too, or off'),
+  folder: text.optional().describe('where on disk'),
+});
+
 export const configSchema = z.strictObject({
   model: path.describe('folder in Hugging Face layout, or the id of a pulled model'),
   adapter: path.optional().describe('adapter to go on from'),
@@ -138,6 +149,7 @@ export const configSchema = z.strictObject({
   full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
   train: trainSchema.prefault({}),
   pack: packSchema.prefault({}),
+  cache: cacheSchema.prefault({}),
   memory: z
     .custom<string | number>((value) => (bytesOf(value) ?? 0) > 0, {
       error: 'a size such as 12GB or 800MiB',
@@ -148,7 +160,11 @@ export const configSchema = z.strictObject({
 });
 
 /** A config as it is written: everything with a default may be left out. */
-export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigInput = Omit<z.input<typeof configSchema>, 'cache'> & {
+  cache?: z.input<typeof cacheSchema> | CacheShorthand;
+};
+/** One word in place of the section. */
+export type CacheShorthand = 'f32' | 'f16' | 'off';
 /** A config with every default filled in; `lora` and `full` stay absent where they were. */
 export type Config = z.output<typeof configSchema>;
 export type LoraConfig = z.output<typeof loraSchema>;
@@ -157,6 +173,7 @@ export type DataConfig = z.output<typeof dataSchema>;
 export type ImageConfig = z.output<typeof imageSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
 export type PackConfig = z.output<typeof packSchema>;
+export type CacheConfig = z.output<typeof cacheSchema>;
 
 export const loraDefaults: LoraConfig = loraSchema.parse({});
 
@@ -167,5 +184,6 @@ export const pathWords = [
   'data.validation',
   'data.test',
   'data.images',
+  'cache.folder',
   'output',
 ] as const;

@@ -79,6 +79,7 @@ export const finishLine = z.object({
   best: maybe(z.object({ step, loss: number }).nullable()),
   seconds: maybe(number),
   peakMemory: maybe(number),
+  pictures: maybe(z.object({ computed: number, fromMemory: number, fromDisk: number, replaced: number })),
 });
 
 export interface Metrics extends Pick<RunStory, 'baseline' | 'steps' | 'evaluations' | 'finish'> {

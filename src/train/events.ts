@@ -1,3 +1,4 @@
+import type { CacheFacts } from '../cache/matrix-cache.ts';
 import type { DataCheck } from '../check/data-check.ts';
 import type { LoraConfig } from '../config/schema.ts';
 import type { Interval } from '../metrics/bootstrap.ts';
@@ -238,4 +239,6 @@ export interface FinishEvent {
   seconds: number;
   /** The most that the process held in memory, bytes. */
   peakMemory: number;
+  /** Where what the vision tower made of pictures came from; absent where the tower was trained. */
+  pictures?: CacheFacts;
 }

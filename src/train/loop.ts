@@ -35,6 +35,7 @@ import { type ScoredRow, scoresOf } from './score.ts';
 import { SeenRows } from './sharing.ts';
 import type { LoadedSample, SampleSource } from './source.ts';
 import type { CompiledStep } from './step.ts';
+import type { VisionAccount } from './vision-account.ts';
 
 export type LoopEvent =
   | EstimateEvent
@@ -81,6 +82,8 @@ export interface LoopInput {
   /** The steps ahead; walked twice, once to load and once to train. */
   course: () => Iterable<CourseStep>;
   settings: LoopSettings;
+  /** Of the pictures; absent where the vision tower is part of the step. */
+  vision?: VisionAccount;
   /** Asked at every step boundary, and between the micro-batches of an evaluation. */
   stopped: () => boolean;
   /** Asked between micro-batches: the run then ends without a word, as it is. */
@@ -138,6 +141,7 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
     best: state.best,
     seconds: secondsSince(state.started),
     peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
+    ...(input.vision && { pictures: input.vision.facts }),
   };
 }
 
@@ -156,6 +160,7 @@ function startState(input: LoopInput): LoopState {
       (validation ? scored(validation, [...validation.sizes.keys()]) : 0) + scored(train, gapRows),
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
+    secondsBeside: input.vision && (() => input.vision!.secondsLeft()),
   });
   return {
     input,
@@ -182,7 +187,7 @@ async function* trainStep(
   let lost: LorikeetError | undefined;
   for (const [i, batch] of batches.entries()) {
     if (input.abandoned?.()) return;
-    let begun = performance.now();
+    let elapsed = stopwatch(input.vision);
     const samples: LoadedSample[] = (await samplesAhead.next()).value!;
     const computed = lost ? 0 : seen.add(samples.map(({ index }) => index));
     pace.skipped(computedTokens([batch], train.sizes) - computed);
@@ -190,7 +195,7 @@ async function* trainStep(
     if (step === 1 && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
       await input.step.gradients(samples, address);
-      begun = performance.now();
+      elapsed = stopwatch(input.vision);
     }
     const result = await input.step.gradients(samples, address);
     try {
@@ -199,7 +204,7 @@ async function* trainStep(
       if (!isLeftOut(error, settings.numbers)) throw error;
       lost = error;
     }
-    pace.trained(computed, secondsSince(begun));
+    pace.trained(computed, elapsed());
     if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
   if (lost) {
@@ -256,6 +261,7 @@ async function* evaluateAt(
   step: number,
 ): AsyncGenerator<ScoringEvent | ScoredEvent, Evaluation | undefined> {
   const begun = performance.now();
+  const elapsed = stopwatch(input.vision);
   const { settings, gapRows, stopped } = input;
   const parts: ScoringPart[] = [
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
@@ -266,7 +272,7 @@ async function* evaluateAt(
   yield { type: 'scored', step, rows };
   const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
   const seconds = secondsSince(begun);
-  pace.evaluated(seconds);
+  pace.evaluated(elapsed());
   return {
     step,
     ...scoresOf(held),
@@ -292,6 +298,13 @@ function rateOf(
 
 function* batchesOf(steps: Iterable<CourseStep>): Generator<number[]> {
   for (const { batches } of steps) yield* batches;
+}
+
+/** Seconds from now on, those in the vision tower left out: they are not what a token costs. */
+function stopwatch(vision: VisionAccount | undefined): () => number {
+  const begun = performance.now();
+  const before = vision?.seconds ?? 0;
+  return () => secondsSince(begun) - ((vision?.seconds ?? 0) - before);
 }
 
 function secondsSince(begun: number): number {

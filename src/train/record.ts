@@ -1,4 +1,4 @@
-import type { SkipEvent, StartEvent } from './events.ts';
+import type { NoticeEvent, SkipEvent, StartEvent } from './events.ts';
 import type { LoopEvent, ScoredEvent } from './loop.ts';
 import type { RowScore } from './row-scores.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -7,7 +7,7 @@ import type { ScoredRow } from './score.ts';
 /** The events that are lines of `metrics.jsonl`. */
 const metrics: ReadonlySet<string> = new Set(['baseline', 'step', 'warning', 'evaluate', 'finish']);
 
-type RunEvent = StartEvent | SkipEvent | LoopEvent;
+type RunEvent = StartEvent | NoticeEvent | SkipEvent | LoopEvent;
 
 /** A scored row as it is kept, and the pictures of those that people will look at. */
 export type DescribeRows = (

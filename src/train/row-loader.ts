@@ -1,6 +1,7 @@
 import { isBadRow, withPlace } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import type { SkipEvent } from './events.ts';
+import type { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import type { SplitPlan } from './plan.ts';
 import type { Sample } from './step.ts';
@@ -20,6 +21,7 @@ export interface RowLoader {
 export function createRowLoader(
   { dataset, survey }: SplitPlan,
   loader: Pick<Loader, 'load'>,
+  images: ImagesAtHand,
   onBadRow: 'stop' | 'skip',
 ): RowLoader {
   const lost = new Set<number>();
@@ -35,7 +37,9 @@ export function createRowLoader(
       const row = survey.rows[index];
       if (lost.has(row)) return undefined;
       try {
-        return await loader.load(await dataset.example(row));
+        return await images.load(survey.contents[index], survey.grids, async (known) =>
+          loader.load(await dataset.example(row), known),
+        );
       } catch (cause) {
         const error = withPlace(cause, dataset.place(row));
         if (onBadRow === 'stop' || !isBadRow(error)) throw error;

@@ -1,13 +1,16 @@
 import os from 'node:os';
 import type { LoadedConfig } from '../config/load.ts';
 import { loraDefaults } from '../config/schema.ts';
-import type { ImageReference } from '../data/example.ts';
+import type { Grid, ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
 import type { RowSize } from './course.ts';
+import { describeKnown } from './describe-cache.ts';
 import { dropoutNotice } from './describe-sharing.ts';
 import type { EncoderSettings } from './encoder.ts';
-import type { SkipEvent, StartEvent, TrainEvent } from './events.ts';
+import type { NoticeEvent, SkipEvent, StartEvent, TrainEvent } from './events.ts';
+import type { ImageEmbedder } from './image-embedder.ts';
+import { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, trainingLoop } from './loop.ts';
 import { makePlan, type Plan, type SplitPlan } from './plan.ts';
@@ -17,6 +20,7 @@ import { checkOutput, openRunFolder, type RunRecord } from './run-folder.ts';
 import { describeRows } from './score-files.ts';
 import { createSource, lookAheadBytes, type SampleSource } from './source.ts';
 import { versions } from './version.ts';
+import { visionAccount } from './vision-account.ts';
 
 export interface RunOptions {
   /** Replace the run that stands in the output folder. */
@@ -59,29 +63,40 @@ async function* eventsOf(
   step: CompiledModel,
   loader: Loader,
   { stopped, abandoned }: RunOptions,
-): AsyncGenerator<StartEvent | SkipEvent | LoopEvent> {
+): AsyncGenerator<StartEvent | NoticeEvent | SkipEvent | LoopEvent> {
   yield start;
   const { settings, gapRows, course, config } = plan;
+  const vision = step.vision && visionAccount(step.vision, gridsAhead(plan));
   const splits = [plan.train, plan.validation].filter((split) => split !== undefined);
-  const rows = splits.map((split) => createRowLoader(split, loader, config.data.onBadRow));
+  const embedder = step.vision?.embedder;
+  const images = new ImagesAtHand(embedder?.find);
+  const rows = splits.map((split) => createRowLoader(split, loader, images, config.data.onBadRow));
   const sizes = [plan.sizes.train, plan.sizes.validation!];
-  const [train, validation] = splits.map((split, i) => sourceOf(split, sizes[i], rows[i]));
-  const input = { step, train, validation, gapRows, course, settings, stopped, abandoned };
+  const [train, validation] = splits.map((split, i) => sourceOf(split, sizes[i], rows[i], embedder));
+  const input = { step, train, validation, gapRows, course, settings, vision, stopped, abandoned };
   for await (const event of trainingLoop(input)) {
     for (const { takeLost } of rows) yield* takeLost();
+    for (const text of embedder?.takeNotices() ?? []) yield { type: 'notice', text };
     yield event;
   }
 }
 
 function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileOptions {
-  const { model: modelDir, adapter: adapterDir, train, full } = config;
+  const { model: modelDir, adapter: adapterDir, train, full, cache } = config;
   const lora = adapterDir ? loraGiven : (config.lora ?? loraDefaults);
   const { recompute, threads, seed } = train;
-  return { modelDir, adapterDir, ...(method === 'full' ? { full } : { lora }), recompute, threads, seed };
+  const trained = method === 'full' ? { full } : { lora };
+  return { modelDir, adapterDir, ...trained, recompute, threads, seed, cache };
 }
 
-function sourceOf({ dataset }: SplitPlan, sizes: readonly RowSize[], { load }: RowLoader): SampleSource {
-  return createSource(sizes, { load, lookAheadBytes, file: dataset.file });
+function sourceOf(
+  { dataset }: SplitPlan,
+  sizes: readonly RowSize[],
+  { load }: RowLoader,
+  embedder: ImageEmbedder | undefined,
+): SampleSource {
+  const embed = embedder && ((...images: Parameters<ImageEmbedder['embed']>) => embedder.embed(...images));
+  return createSource(sizes, { load, lookAheadBytes, embed, file: dataset.file });
 }
 
 function rowsOf({ tokenizer, encoder, train, validation }: Plan): DescribeRows {
@@ -115,8 +130,26 @@ function startOf(plan: Plan, model: CompiledModel): StartEvent {
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
     sharing: plan.sharing,
-    decisions: [...plan.decisions, ...decisions],
+    decisions: [
+      ...plan.decisions,
+      ...decisions,
+      ...(model.vision ? [describeKnown(model.vision, gridsOf(plan))] : []),
+    ],
   };
+}
+
+/** Of all pictures in the data, by what they hold. */
+function gridsOf({ train, validation }: Plan): Map<string, Grid> {
+  return new Map([...train.survey.grids, ...(validation?.survey.grids ?? [])]);
+}
+
+/** Of those that the run will come to: `train.maxSteps` may end it before others. */
+function gridsAhead({ train: { survey }, validation, course, gapRows }: Plan): Map<string, Grid> {
+  const rows = new Set(gapRows);
+  for (const { batches } of course()) for (const row of batches.flat()) rows.add(row);
+  const contents = [...rows].flatMap((row) => survey.contents[row]);
+  const grids = contents.map((content) => [content, survey.grids.get(content)!] as const);
+  return new Map([...grids, ...(validation?.survey.grids ?? [])]);
 }
 
 function recordOf(loaded: LoadedConfig, plan: Plan, { type: _, decisions, ...facts }: StartEvent): RunRecord {

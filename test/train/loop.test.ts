@@ -162,7 +162,7 @@ describe('training loop', () => {
     const whole = inputOf(changes);
     const { sizes } = whole.train;
     const load = async (index: number) =>
-      index === 1 || index === 6 ? undefined : { encoded: rows[index], patches: [] };
+      index === 1 || index === 6 ? undefined : { encoded: rows[index], images: [] };
     const lossy = await collect({ ...whole, train: createSource(sizes, { load, lookAheadBytes: 1000 }) });
     const without = inputOf(changes);
     const options = {
@@ -200,7 +200,7 @@ describe('training loop', () => {
     );
     const [scored, baseline] = events;
     const untrained = await bigramStep(V).evaluate(
-      [...held, rows[1], rows[4]].map((encoded) => ({ encoded, patches: [] })),
+      [...held, rows[1], rows[4]].map((encoded) => ({ encoded, images: [] })),
     );
     expect(scored).toMatchObject({
       step: 0,
