@@ -10,7 +10,7 @@ export function describeStart(event: StartEvent): string {
     ['Learns', describeTrained(event)],
     ['Device', `${event.device}, ${count(event.threads, 'thread')}`],
     ['Pictures', describePictures(event)],
-    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}`],
+    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}${goingOn(event)}`],
     ['Shared', describeSharing(event)],
     ['Output', `${shortPath(event.output)}; lorikeet watch ${shortPath(event.output)} shows it in a browser`],
   ]);
@@ -26,6 +26,11 @@ function describePictures({ decisions }: StartEvent): string {
   if (kept === undefined) return 'through the vision tower whenever they are needed';
   if (kept.value === 'off') return `computed anew whenever they are needed: ${kept.reason}`;
   return `${known?.value} known already; each other is computed once and kept as ${kept.value}`;
+}
+
+function goingOn({ resumed }: StartEvent): string {
+  const last = resumed?.at(-1);
+  return last ? `, going on after step ${number(last.step)}` : '';
 }
 
 function describeTrained({ trained }: StartEvent): string {

@@ -19,6 +19,7 @@ const tower =
   'leave it out: the vision tower is frozen unless lora.targetModules or full.parameters name modules of it';
 const pictures =
   'leave it out: what a frozen vision tower makes of a picture is computed once and kept; `cache` says where';
+const resuming = 'leave it out and say --resume on the command line';
 const later = 'leave it out: there is no such setting';
 
 /** A word of ours alone stands for "use <word>". */
@@ -200,9 +201,22 @@ const habits: Record<string, string> = {
   mixedPrecision: arithmetic,
   dtype: arithmetic,
   torchDtype: arithmetic,
-  saveSteps: saving,
-  saveStrategy: saving,
-  saveTotalLimit: saving,
+  saveSteps: 'train.saveEvery',
+  saveInterval: 'train.saveEvery',
+  saveFreq: 'train.saveEvery',
+  checkpointEvery: 'train.saveEvery',
+  checkpointInterval: 'train.saveEvery',
+  checkpointingSteps: 'train.saveEvery',
+  stepsPerCheckpoint: 'train.saveEvery',
+  saveStrategy: 'use train.saveEvery: steps between checkpoints; without it one is kept every ten minutes',
+  saveTotalLimit: 'train.keep',
+  keepCheckpoints: 'train.keep',
+  keepLastNCheckpoints: 'train.keep',
+  maxCheckpoints: 'train.keep',
+  resume: resuming,
+  resumeFrom: resuming,
+  resumeFromCheckpoint: resuming,
+  autoResume: resuming,
   loadBestModelAtEnd: saving,
   overwriteOutputDir: 'leave it out and say --overwrite on the command line',
   loggingSteps: 'leave it out: every step is logged in output/metrics.jsonl',

@@ -122,6 +122,10 @@ export const trainSchema = z.strictObject({
   gapRows: wholeFrom(0)
     .default(64)
     .describe('training rows scored with every evaluation, always the same, to tell the gap to validation'),
+  saveEvery: wholeFrom(0)
+    .optional()
+    .describe('steps between checkpoints; 0 keeps none; every ten minutes where not given'),
+  keep: wholeFrom(1).default(2).describe('checkpoints that are kept, the newest'),
   recompute: z
     .boolean()
     .default(true)

@@ -5,7 +5,7 @@
  * held until then.
  */
 import type { OnnxModel, OnnxNode } from '../formats/onnx.ts';
-import { bytesOfElement, inOrder, type OnnxValue } from './onnx-types.ts';
+import { bytesOfElement, type OnnxValue } from './onnx-types.ts';
 
 /** Names of buffers, each that of the first value in it. */
 export interface BufferStep {
@@ -29,9 +29,13 @@ const inPlace: Record<string, readonly number[]> = {
 };
 
 /** One step for each node, in the order in which they run. */
-export function planBuffers(model: OnnxModel, types: ReadonlyMap<string, OnnxValue>): BufferStep[] {
+export function planBuffers(
+  model: OnnxModel,
+  types: ReadonlyMap<string, OnnxValue>,
+  order: readonly OnnxNode[],
+): BufferStep[] {
   const planner = new Planner(model, types);
-  inOrder(model).forEach((node, step) => {
+  order.forEach((node, step) => {
     planner.add(node, step);
   });
   return planner.finish();

@@ -1,11 +1,11 @@
 /** What a session of a graph holds in memory over its runs, known from the graph alone. */
-import type { OnnxModel } from '../formats/onnx.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { Lengths } from '../graph/shape.ts';
 import { Arena, type Chunk } from './arena.ts';
 import { type BufferStep, planBuffers } from './buffer-plan.ts';
 import { emit } from './emit.ts';
-import { bytesOf, inOrder, type OnnxValue, typesOf } from './onnx-types.ts';
+import { executionOrder } from './execution-order.ts';
+import { bytesOf, type OnnxValue, typesOf } from './onnx-types.ts';
 import type { Target } from './targets.ts';
 
 /** Bytes of one run. */
@@ -16,8 +16,6 @@ export interface RunMemory {
   fed: number;
   /** What comes back. */
   outputs: number;
-  /** What nodes read and write, products left out: what the run moves beside its arithmetic. */
-  moved: number;
 }
 
 export interface GraphMemory {
@@ -30,10 +28,11 @@ export interface GraphMemory {
 
 export function graphMemory(graph: Graph, target: Target): GraphMemory {
   const { model } = emit(graph, target);
+  const order = executionOrder(model);
   let steps: BufferStep[] | undefined;
   const read = (lengths: Lengths) => {
-    const types = typesOf(model, lengths);
-    steps ??= planBuffers(model, types); // the engine plans once, whatever the lengths
+    const types = typesOf(model, lengths, order);
+    steps ??= planBuffers(model, types, order); // the engine plans once, whatever the lengths
     return { types, steps };
   };
   return {
@@ -46,7 +45,6 @@ export function graphMemory(graph: Graph, target: Target): GraphMemory {
         live: mostAlive(steps, types),
         fed: sum(model.inputs),
         outputs: sum(model.outputs),
-        moved: movedBytes(model, types),
       };
     },
     arenaAfter(runs) {
@@ -80,18 +78,4 @@ function runIn(arena: Arena, steps: readonly BufferStep[], types: ReadonlyMap<st
     }
   }
   for (const chunk of held.values()) arena.give(chunk); // outputs, once they are copied
-}
-
-const products = new Set(['MatMul', 'FusedMatMul', 'Gemm']);
-/** Views, and tables of which a few rows are read. */
-const unread = new Set(['Reshape', 'Shape', 'Gather']);
-
-function movedBytes(model: OnnxModel, types: ReadonlyMap<string, OnnxValue>): number {
-  let moved = 0;
-  for (const { op, inputs, outputs } of inOrder(model)) {
-    if (products.has(op) || op === 'Reshape' || op === 'Shape') continue;
-    const names = unread.has(op) ? outputs : [...inputs, ...outputs];
-    for (const name of names) moved += bytesOf(types.get(name)!);
-  }
-  return moved;
 }

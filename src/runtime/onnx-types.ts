@@ -4,6 +4,7 @@
  */
 import type { OnnxInitializer, OnnxModel, OnnxNode, OnnxType } from '../formats/onnx.ts';
 import { type Dim, type Lengths, lengthOf, shapeError } from '../graph/shape.ts';
+import { executionOrder } from './execution-order.ts';
 
 export interface OnnxValue {
   type: OnnxType;
@@ -25,16 +26,17 @@ export function bytesOf(value: OnnxValue): number {
   return value.dims.reduce((product, length) => product * length, bytesOfElement(value));
 }
 
-/** The nodes of an emitted model in the order in which they run: the last of the file first. */
-export const inOrder = ({ nodes }: OnnxModel): OnnxNode[] => nodes.toReversed();
-
 /** By name, in the order in which the values come to be. Throws `graph` for an op that has no rule here. */
-export function typesOf(model: OnnxModel, lengths: Lengths): Map<string, OnnxValue> {
+export function typesOf(
+  model: OnnxModel,
+  lengths: Lengths,
+  order: readonly OnnxNode[] = executionOrder(model),
+): Map<string, OnnxValue> {
   const values = new Map<string, OnnxValue>();
   for (const { name, type, dims } of model.inputs)
     values.set(name, { type, dims: dims.map((dim) => lengthOf(dim, lengths)), known: dims });
   for (const initializer of model.initializers) values.set(initializer.name, constantOf(initializer));
-  for (const node of inOrder(model)) {
+  for (const node of order) {
     const rule = Object.hasOwn(rules, node.op) ? rules[node.op] : undefined;
     if (!rule) throw shapeError(`the size of what ${node.op} gives expected a rule, found none`);
     const inputs = node.inputs.map((name) => values.get(name)!);
@@ -207,6 +209,7 @@ const rules: Record<string, Rule> = {
   Erf: likeFirst,
   QuickGelu: likeFirst,
   Softmax: likeFirst,
+  Clip: likeFirst,
   Identity: likeFirst,
   SimplifiedLayerNormalization: likeFirst,
   LayerNormalization: likeFirst,
@@ -225,4 +228,6 @@ const rules: Record<string, Rule> = {
   Expand: expand,
   Gather: gather,
   Shape: shape,
+  Size: () => ({ type: 'i64', dims: [], known: [] }),
+  GatherElements: ([data, indices]) => ({ type: data.type, dims: indices.dims, known: indices.known }),
 };

@@ -86,6 +86,7 @@ describe('a config', () => {
         schedule: 'linear',
         warmupSteps: 0,
         gradientAccumulation: 16,
+        keep: 2,
         maxGradNorm: 1,
         onNotFinite: 'stop',
         explosion: 10,

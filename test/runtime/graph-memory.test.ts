@@ -75,8 +75,9 @@ describe('buffers that are alive at once', () => {
       const first = graph.reduceSum(graph.transpose(x, [1, 0]), [0, 1]); // [64, T] free again
       const wide = graph.concat([x, x, x, x], 1); // 4 [T, 64]
       const sum = graph.reduceSum(wide, [0, 1]);
+      const both = graph.add(first, sum);
       const again = graph.reduceSum(graph.transpose(graph.reshape(x, ['T', width]), [1, 0]), [0, 1]);
-      return graph.add(graph.add(first, sum), again);
+      return graph.add(both, again);
     });
     expect(live(graph)).toBeGreaterThanOrEqual(5 * one);
     expect(live(graph)).toBeLessThan(5 * one + 64);

@@ -247,7 +247,7 @@ describe('training loop', () => {
   it('stops at a step boundary and says so', async () => {
     let asked = 0;
     const events = await collect({ ...inputOf(), stopped: () => asked++ >= 1, validation: undefined });
-    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'finish']);
+    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'save', 'finish']);
     expect(events.at(-1)).toMatchObject({ status: 'stopped', step: 1 });
   });
 
