@@ -1,5 +1,6 @@
 /** An estimate as people read it. */
 import type { LoadedConfig } from '../config/load.ts';
+import type { DiskNeed } from '../train/disk-need.ts';
 import type { EstimatedEvent, RunEstimate } from '../train/estimate.ts';
 import type { MemoryNeed } from '../train/memory-need.ts';
 import { count, duration, number, percent, shortPath, size } from '../words.ts';
@@ -44,6 +45,7 @@ function memoryParts(estimate: RunEstimate): Line[] {
     ['activations', activationWords(estimate)],
     ['evaluation', 'what scoring holds'],
     ['vision', 'what the vision tower holds over the largest picture'],
+    ['cache', 'what the tower made of pictures (cache.memory)'],
     ['pictures', 'decoded ahead, and as they are fed'],
   ];
   return parts
@@ -57,20 +59,36 @@ function activationWords({ activations, cut }: RunEstimate): string {
     : `kept; ${size(activations.recompute)} with train.recompute`;
 }
 
-function cutLine({ cut: { recompute, maxTokens } }: RunEstimate): string {
-  return `train.recompute ${recompute ? 'on' : 'off'}, up to ${number(maxTokens)} tokens a run (pack.maxTokens)`;
+function cutLine({ cut: { recompute, maxTokens, cacheMemory }, memory }: RunEstimate): string {
+  const pictures =
+    memory.cache > 0 ? `, up to ${size(cacheMemory)} of pictures in memory (cache.memory)` : '';
+  return `train.recompute ${recompute ? 'on' : 'off'}, up to ${number(maxTokens)} tokens a run (pack.maxTokens)${pictures}`;
 }
 
+const diskNames: Record<Exclude<keyof DiskNeed, 'total'>, string> = {
+  adapters: 'adapters',
+  checkpoints: 'checkpoints',
+  story: 'curves and scores',
+  cache: 'pictures in the cache',
+};
+
 function diskLine({ disk }: RunEstimate): string {
-  return `${size(disk.total)} of ${size(disk.free)} free: ${size(disk.adapters)} for adapters while one is replaced, ${size(disk.story)} for curves and scores`;
+  const parts = (Object.keys(diskNames) as (keyof typeof diskNames)[])
+    .filter((part) => disk[part] > 0)
+    .map((part) => `${size(disk[part])} of ${diskNames[part]}`);
+  return `${size(disk.total)} of ${size(disk.free)} free: ${parts.join(', ')}`;
 }
 
 function timeLine({ time, steps }: RunEstimate): string {
-  const evaluations =
-    time.evaluations > 0
-      ? `, ${duration(time.evaluation.seconds)} an evaluation (${count(time.evaluations, 'time')})`
-      : '';
-  return `about ${duration(time.totalSeconds)} in all: ${count(steps, 'step')}, ${duration(time.secondsPerEpoch)} an epoch${evaluations}`;
+  const { vision, evaluation, evaluations } = time;
+  const parts = [count(steps, 'step'), `${duration(time.secondsPerEpoch)} an epoch`];
+  if (evaluations > 0)
+    parts.push(`${duration(evaluation.seconds)} an evaluation (${count(evaluations, 'time')})`);
+  if (vision.seconds > 0) {
+    const when = vision.once ? 'once' : 'at every use, as they do not fit the cache';
+    parts.push(`${duration(vision.seconds)} for ${count(vision.pictures, 'picture')}, ${when}`);
+  }
+  return `about ${duration(time.totalSeconds)} in all: ${parts.join(', ')}`;
 }
 
 function speedLine({ speed, time }: RunEstimate): string {

@@ -37,6 +37,10 @@ const mayChange = new Map(
     'train.threads': rounding,
     'pack.maxTokens': rounding,
     'train.recompute': rounding,
+    'cache.memory': none,
+    'cache.disk': none,
+    'cache.folder': none,
+    memory: 'the run is held to it from here on, cut as it began',
     output: none,
   }),
 );

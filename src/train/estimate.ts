@@ -1,4 +1,5 @@
 import { checkData } from '../check/check-data.ts';
+import { bytesOf } from '../config/byte-size.ts';
 import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
 import type { DType } from '../dtype.ts';
@@ -83,7 +84,11 @@ export async function* estimate(
       time: timeNeed(
         plan.planner,
         plan.cut,
-        { epochs: steps.epochs, evaluations: validation ? steps.evaluations : 0 },
+        {
+          epochs: steps.epochs,
+          evaluations: validation ? steps.evaluations : 0,
+          cacheRoom: roomOf(loaded.config, plan.cut),
+        },
         speed,
       ),
     },
@@ -116,10 +121,13 @@ const plainRefusal = ({ what, fix, file, line, row }: NonNullable<MemoryPlan['re
   row,
 });
 
-function activationsOf(planner: MemoryPlanner, { maxTokens }: RunCut): RunEstimate['activations'] {
-  const of = (recompute: boolean) => planner.need({ recompute, maxTokens }).activations;
+function activationsOf(planner: MemoryPlanner, cut: RunCut): RunEstimate['activations'] {
+  const of = (recompute: boolean) => planner.need({ ...cut, recompute }).activations;
   return { recompute: of(true), kept: of(false) };
 }
+
+/** Of embedded pictures, in memory and on disk. */
+const roomOf = ({ cache }: Config, { cacheMemory }: RunCut) => cacheMemory + bytesOf(cache.disk)!;
 
 /** The product that is measured: of the widest linear, with as many rows as a token's run has on average. */
 function productOf({ planner, model, cut }: MemoryPlan): { tokens: number; inner: number; outer: number } {

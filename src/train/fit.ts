@@ -8,22 +8,36 @@ export interface Cut extends RunCut {
 /** The words of a config that decide how a run is cut, and which of them somebody wrote. */
 export interface CutWords extends RunCut {
   written: ReadonlySet<keyof RunCut>;
+  /** What memory does not keep of embedded pictures, the disk does. */
+  keepsOnDisk: boolean;
 }
 
 /** Shares of the most tokens that run together, the largest first. */
 const shares = [1, 3 / 4, 1 / 2, 1 / 4, 1 / 8];
 /** Runs of fewer tokens spend more time on casting weights than on products. */
 const leastTokens = 64;
+/** Of embedded pictures, where memory is short and the disk keeps all of them. */
+const smallCache = 64e6;
 
-/** Every way that leaves what was written as it is: keeping activations before computing them again, long runs before short ones. */
-export function cutsOf({ recompute, maxTokens, written }: CutWords): RunCut[] {
-  const lengths = written.has('maxTokens') ? [maxTokens] : shorterThan(maxTokens);
-  const [longest, ...shorter] = lengths;
-  if (written.has('recompute')) return lengths.map((length) => ({ recompute, maxTokens: length }));
-  return [
-    { recompute: false, maxTokens: longest },
-    ...[longest, ...shorter].map((length) => ({ recompute: true, maxTokens: length })),
-  ];
+/**
+ * Every way that leaves what was written as it is: keeping activations before computing them again, long runs before
+ * short ones, embedded pictures in memory before on disk alone.
+ */
+export function cutsOf(words: CutWords): RunCut[] {
+  const { recompute, maxTokens, written } = words;
+  const [longest, ...shorter] = written.has('maxTokens') ? [maxTokens] : shorterThan(maxTokens);
+  const ways = written.has('recompute')
+    ? [longest, ...shorter].map((length) => ({ recompute, maxTokens: length }))
+    : [
+        { recompute: false, maxTokens: longest },
+        ...[longest, ...shorter].map((length) => ({ recompute: true, maxTokens: length })),
+      ];
+  return ways.flatMap((way) => cachesOf(words).map((cacheMemory) => ({ ...way, cacheMemory })));
+}
+
+function cachesOf({ cacheMemory, written, keepsOnDisk }: CutWords): number[] {
+  const mayShrink = keepsOnDisk && !written.has('cacheMemory') && cacheMemory > smallCache;
+  return mayShrink ? [cacheMemory, smallCache] : [cacheMemory];
 }
 
 function shorterThan(maxTokens: number): number[] {

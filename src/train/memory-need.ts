@@ -8,6 +8,7 @@ import { type Work, workOf } from '../graph/work.ts';
 import { scoringGraph, trainingGraph, visionGraph } from '../models/qwen2-vl/forward.ts';
 import { type GraphMemory, graphMemory } from '../runtime/graph-memory.ts';
 import { type BatchSize, tellingRuns } from './batch-sizes.ts';
+import { placeCounts, placesForPatches } from './image-embedder.ts';
 import type { PlannedModel } from './planned-model.ts';
 
 /** Bytes, by what they are for. */
@@ -24,8 +25,10 @@ export interface MemoryNeed {
   activations: number;
   /** The same of the graph that scores. */
   evaluation: number;
-  /** The same of the vision tower that stands alone; 0 where it is trained inside the training graph. */
+  /** The same of a frozen vision tower's graphs; 0 where it is trained inside the training graph. */
   vision: number;
+  /** What a frozen tower made of pictures, as far as it is kept in memory. */
+  cache: number;
   /** Pictures on their way: decoded ahead, and as they are fed. */
   pictures: number;
   total: number;
@@ -36,12 +39,14 @@ export interface RunCut {
   recompute: boolean;
   /** Rows run together up to this many tokens. */
   maxTokens: number;
+  /** Bytes of embedded pictures that are kept in memory at most. */
+  cacheMemory: number;
 }
 
-/** One graph run, and the image tokens of each picture that the tower makes for it. */
+/** One graph run, and its pictures by what they hold. */
 export interface GraphRun {
   size: BatchSize;
-  pictures: number[];
+  pictures: string[];
 }
 
 /** What will run, by size. */
@@ -51,8 +56,10 @@ export interface RunSizes {
   evaluation(maxTokens: number): Iterable<GraphRun>;
   /** Each training row alone. */
   rows: readonly BatchSize[];
-  /** Image tokens of each different picture. */
-  pictures: readonly number[];
+  /** Image tokens of each different picture, by what it holds. */
+  pictures: ReadonlyMap<string, number>;
+  /** Bytes of an image token as its embedding is kept. */
+  keptTokenBytes: number;
   /** Pixel bytes that wait decoded at most. */
   pixelBytesAhead: number;
 }
@@ -66,8 +73,9 @@ const nodeBytes = 7 * 1024;
 const kernelBytes = 12 * MB;
 /** Over many sizes an arena is cut up more than over a few. */
 const cutUp = 1.05;
-/** Copies of what a run returns that JavaScript has not let go of yet. */
-const returnedCopies = 4;
+/** Copies of what a run returns that are in use, and what of older ones JavaScript has not let go of yet, at most. */
+const returnedCopies = 2;
+const mostGarbage = 64 * MB;
 /** Copies of what a run is fed, for the same reason. */
 const fedCopies = 3;
 
@@ -90,14 +98,15 @@ export class MemoryPlanner {
     this.#graphs = graphs ? graphs.#graphs : new Map();
   }
 
-  need({ recompute, maxTokens }: RunCut): MemoryNeed {
-    const key = `${recompute} ${maxTokens}`;
+  need({ recompute, maxTokens, cacheMemory }: RunCut): MemoryNeed {
+    const key = `${recompute} ${maxTokens} ${cacheMemory}`;
     const need =
       this.#needs.get(key) ??
       this.#sum(
         recompute,
         tellingRuns(sizesOf(this.sizes.training(maxTokens))),
         tellingRuns(sizesOf(this.sizes.evaluation(maxTokens))),
+        cacheMemory,
       );
     this.#needs.set(key, need);
     return need;
@@ -105,53 +114,85 @@ export class MemoryPlanner {
 
   /** The same of a run that holds this one row. */
   needOfRow(size: BatchSize, recompute: boolean): MemoryNeed {
-    return this.#sum(recompute, [size, size], []);
+    return this.#sum(recompute, [size, size], [], 0);
   }
 
-  graph(kind: 'training' | 'scoring' | 'vision', recompute = false): ModelGraph {
-    const key = `${kind} ${recompute}`;
-    const known = this.#graphs.get(key) ?? this.#build(kind, recompute);
+  training = (recompute: boolean): ModelGraph =>
+    this.#graph(`training ${recompute}`, () => trainingGraph({ ...this.model.definition, recompute }));
+
+  scoring = (): ModelGraph =>
+    this.#graph('scoring', () => scoringGraph({ ...this.model.definition, recompute: false }));
+
+  /** The frozen tower over so many pictures of one size. */
+  vision = (alike: number): ModelGraph =>
+    this.#graph(`vision ${alike}`, () =>
+      visionGraph({ ...this.model.definition, recompute: false }, { alike }),
+    );
+
+  /** How many pictures of so many tokens the tower takes at once. */
+  places(tokens: number): number {
+    return placesForPatches(tokens * this.model.config.vision.spatialMergeSize ** 2);
+  }
+
+  /** Bytes of all embedded pictures. */
+  get keptBytes(): number {
+    let tokens = 0;
+    for (const own of this.sizes.pictures.values()) tokens += own;
+    return this.model.trainsVision ? 0 : tokens * this.sizes.keptTokenBytes;
+  }
+
+  #graph(key: string, build: () => Graph): ModelGraph {
+    const known = this.#graphs.get(key) ?? built(build());
     this.#graphs.set(key, known);
     return known;
   }
 
-  #build(kind: 'training' | 'scoring' | 'vision', recompute: boolean): ModelGraph {
-    const definition = { ...this.model.definition, recompute };
-    const builders = { training: trainingGraph, scoring: scoringGraph, vision: visionGraph };
-    const graph: Graph = builders[kind](definition);
-    return { memory: graphMemory(graph, 'cpu'), work: workOf(graph) };
-  }
-
-  #sum(recompute: boolean, training: readonly BatchSize[], evaluation: readonly BatchSize[]): MemoryNeed {
-    const { trainedNumbers: trained, trainsVision } = this.model;
-    const { memory } = this.graph('training', recompute);
-    const pictures = trainsVision ? [] : this.#pictureRuns();
-    const graphs = [memory];
-    if (evaluation.length > 0) graphs.push(this.graph('scoring').memory);
-    if (pictures.length > 0) graphs.push(this.graph('vision').memory);
+  #sum(
+    recompute: boolean,
+    training: readonly BatchSize[],
+    evaluation: readonly BatchSize[],
+    cacheMemory: number,
+  ): MemoryNeed {
+    const { trainedNumbers: trained } = this.model;
+    const { memory } = this.training(recompute);
+    const scoring = evaluation.length > 0 ? [{ memory: this.scoring().memory, runs: evaluation }] : [];
+    const towers = this.#towers();
+    const sessions = [{ memory, runs: training }, ...scoring, ...towers];
     const last = training.length > 0 ? memory.ofRun(training[training.length - 1]) : undefined;
+    const returned = last?.outputs ?? 0;
     const parts = {
-      process: processBytes + graphs.reduce((sum, { nodes }) => sum + sessionBytes + nodes * nodeBytes, 0),
+      process: processBytes + sessions.reduce((sum, session) => sum + openedBytes(session.memory), 0),
       trained: 4 * trained,
       optimizer: 12 * trained,
-      gradients: returnedCopies * (last?.outputs ?? 0),
+      gradients: returnedCopies * returned + Math.min(returnedCopies * returned, mostGarbage),
       activations: held(memory, training),
-      evaluation: evaluation.length > 0 ? held(this.graph('scoring').memory, evaluation) : 0,
-      vision: pictures.length > 0 ? held(this.graph('vision').memory, pictures) : 0,
+      evaluation: scoring.reduce((sum, { memory, runs }) => sum + held(memory, runs), 0),
+      vision: towers.reduce((sum, { memory, runs }) => sum + held(memory, runs), 0),
+      cache: Math.min(cacheMemory, this.keptBytes),
       pictures: this.sizes.pixelBytesAhead + fedCopies * Math.max(0, (last?.fed ?? 0) - 4 * trained),
     };
     return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
   }
 
-  /** The tower runs over one picture after the other. */
-  #pictureRuns(): Lengths[] {
-    const different = [...new Set(this.sizes.pictures)].sort((a, b) => a - b);
-    // A few sizes between the smallest and the largest cut the arena up as all of them do.
-    const step = Math.max(1, Math.ceil(different.length / 4));
-    const runs = different.filter((_, i) => (different.length - 1 - i) % step === 0).map((M) => ({ M }));
-    return runs.length > 0 ? [...runs, runs[runs.length - 1]] : [];
+  /** Pictures of one size run together, as many as its graph has places for; each graph has a session of its own. */
+  #towers(): { memory: GraphMemory; runs: Lengths[] }[] {
+    if (this.model.trainsVision) return [];
+    const different = [...new Set(this.sizes.pictures.values())].sort((a, b) => a - b);
+    return placeCounts.flatMap((places) => {
+      const own = different.filter((tokens) => this.places(tokens) === places);
+      // A few sizes between the smallest and the largest cut the arena up as all of them do.
+      const step = Math.max(1, Math.ceil(own.length / 4));
+      const runs = own.filter((_, i) => (own.length - 1 - i) % step === 0).map((M) => ({ M }));
+      return runs.length > 0
+        ? [{ memory: this.vision(places).memory, runs: [...runs, runs[runs.length - 1]] }]
+        : [];
+    });
   }
 }
+
+const built = (graph: Graph): ModelGraph => ({ memory: graphMemory(graph, 'cpu'), work: workOf(graph) });
+
+const openedBytes = ({ nodes }: GraphMemory) => sessionBytes + nodes * nodeBytes;
 
 function* sizesOf(runs: Iterable<GraphRun>): Generator<BatchSize> {
   for (const { size } of runs) yield size;

@@ -2,7 +2,10 @@
 import type { CheckedSplit } from '../check/check-data.ts';
 import type { PictureSize } from '../check/survey.ts';
 import { bytesOf } from '../config/byte-size.ts';
-import type { LoadedConfig } from '../config/load.ts';
+import type { ConfigDecision, LoadedConfig } from '../config/load.ts';
+import { valueAt } from '../config/problems.ts';
+import type { Config } from '../config/schema.ts';
+import type { Tree } from '../config/source.ts';
 import { type ErrorDetails, LorikeetError } from '../errors.ts';
 import { loadProcessor } from '../models/qwen2-vl/processor.ts';
 import { type MachineMemory, machineMemory } from '../runtime/machine-memory.ts';
@@ -48,8 +51,9 @@ export async function planMemory(input: MemoryPlanInput): Promise<MemoryPlan> {
   const model = await planModel(loaded);
   const planner = new MemoryPlanner(model, sizesOf(input, model));
   const limit = limitOf(bytesOf(config.memory), machine);
-  const words = { recompute: config.train.recompute, maxTokens: config.pack.maxTokens };
-  const cuts = config.memory === undefined ? [words] : cutsOf({ ...words, written: writtenWords(loaded) });
+  const words = cutWordsOf(config);
+  const cuts =
+    config.memory === undefined ? [cutOf(config)] : cutsOf({ ...words, written: writtenWords(loaded) });
   const { fits, tried } = firstThatFits(planner, cuts, limit.bytes);
   const { need, ...cut } = fits ?? tried[tried.length - 1];
   return {
@@ -67,17 +71,48 @@ export async function planMemory(input: MemoryPlanInput): Promise<MemoryPlan> {
   };
 }
 
-/** The config with what was picked in it. */
-export function withCut(loaded: LoadedConfig, { recompute, maxTokens }: RunCut): LoadedConfig {
+/** As the words of a config have it. */
+export function cutOf({ train, pack, cache }: Pick<Config, 'train' | 'pack' | 'cache'>): RunCut {
+  return {
+    recompute: train.recompute,
+    maxTokens: pack.maxTokens,
+    cacheMemory: bytesOf(cache.memory)!,
+  };
+}
+
+const cutWordsOf = (config: Config) => ({ ...cutOf(config), keepsOnDisk: bytesOf(config.cache.disk)! > 0 });
+
+/** The config with what was picked in it; words that say the same already stay as they were written. */
+export function withCut(loaded: LoadedConfig, { recompute, maxTokens, cacheMemory }: RunCut): LoadedConfig {
   const { config } = loaded;
+  const memory = cacheMemory === cutOf(config).cacheMemory ? config.cache.memory : cacheMemory;
   return {
     ...loaded,
     config: {
       ...config,
       train: { ...config.train, recompute },
       pack: { ...config.pack, maxTokens },
+      cache: { ...config.cache, memory },
     },
   };
+}
+
+/** A run that goes on is cut as it began, unless its words are written otherwise now: its sums stay the same. */
+export function withCutOf(loaded: LoadedConfig, before: object): LoadedConfig {
+  const written = writtenWords(loaded);
+  const kept = cutWords.flatMap((word): ConfigDecision[] => {
+    const value = valueAt(before as Tree, wordOf[word].split('.'));
+    const isPicked = loaded.config.memory !== undefined && !written.has(word) && value !== undefined;
+    return isPicked ? [{ key: wordOf[word], value, from: 'checkpoint' }] : [];
+  });
+  if (kept.length === 0) return loaded;
+  const config = structuredClone(loaded.config);
+  for (const { key, value } of kept) {
+    const [section, word] = key.split('.');
+    (config[section as 'train'] as Tree)[word] = value;
+  }
+  const others = loaded.decisions.filter(({ key }) => !kept.some((decision) => decision.key === key));
+  return { ...loaded, config, decisions: [...others, ...kept] };
 }
 
 export function limitOf(memory: number | undefined, { available }: MachineMemory): MemoryLimit {
@@ -90,6 +125,7 @@ function sizesOf({ loaded, train, validation, encoder }: MemoryPlanInput, model:
   return runSizes(
     { train: train.survey, validation: validation?.survey },
     loaded.config,
+    { width: model.config.text.hiddenSize },
     bytesPerImageToken(encoder, model),
   );
 }
@@ -97,12 +133,17 @@ function sizesOf({ loaded, train, validation, encoder }: MemoryPlanInput, model:
 const bytesPerImageToken = ({ patchLength }: Pick<Encoder, 'patchLength'>, { config }: PlannedModel) =>
   4 * patchLength * config.vision.spatialMergeSize ** 2;
 
-const wordOf = { recompute: 'train.recompute', maxTokens: 'pack.maxTokens' } as const;
+const wordOf = {
+  recompute: 'train.recompute',
+  maxTokens: 'pack.maxTokens',
+  cacheMemory: 'cache.memory',
+} as const;
+const cutWords = Object.keys(wordOf) as (keyof RunCut)[];
 
 /** The words of the cut that somebody wrote. */
 function writtenWords({ decisions }: LoadedConfig): Set<keyof RunCut> {
   const written = decisions.filter(({ from }) => from !== 'default').map(({ key }) => key);
-  return new Set((['recompute', 'maxTokens'] as const).filter((word) => written.includes(wordOf[word])));
+  return new Set(cutWords.filter((word) => written.includes(wordOf[word])));
 }
 
 function describePicks(
@@ -129,6 +170,11 @@ function describePicks(
       : `the default fits: ${least} of ${limitWords(limit)}`;
     decisions.push({ what: wordOf.maxTokens, value: cut.maxTokens, reason });
   }
+  const larger = tried.findLast(({ cacheMemory }) => cacheMemory > cut.cacheMemory);
+  if (!written.has('cacheMemory') && larger) {
+    const reason = `${size(larger.need.cache)} of pictures in memory would make it ${size(larger.need.total)}, ${limitWords(limit)}; the disk keeps them`;
+    decisions.push({ what: wordOf.cacheMemory, value: cut.cacheMemory, reason });
+  }
   return decisions;
 }
 
@@ -152,7 +198,7 @@ async function refusalOf(
   const { loaded, train } = input;
   const { fits, tried } = firstThatFits(
     planner,
-    cutsOf({ ...asked, written: new Set() }).filter(({ recompute }) => recompute),
+    cutsOf({ ...cutWordsOf(loaded.config), written: new Set() }).filter(({ recompute }) => recompute),
     limit.bytes,
   );
   const room = `${limit.from === 'memory' ? 'memory has' : 'this machine has'} ${size(limit.bytes)}${limit.from === 'machine' ? ' left' : ''}`;
@@ -188,11 +234,15 @@ async function refusalOf(
 type Fitting = Cut & { maxPixels?: number };
 
 /** Words that are to be set, none that is so already. */
-function changes({ config }: LoadedConfig, { recompute, maxTokens, maxPixels }: Fitting): string[] {
+function changes({ config }: LoadedConfig, { maxPixels, ...cut }: Fitting): string[] {
+  const { recompute, maxTokens, cacheMemory } = cut;
   return [
     ...(maxPixels === undefined ? [] : [`image.maxPixels: ${maxPixels}`]),
     ...(recompute === config.train.recompute ? [] : [`train.recompute: ${recompute}`]),
     ...(maxTokens === config.pack.maxTokens ? [] : [`pack.maxTokens: ${maxTokens}`]),
+    ...(cacheMemory === cutOf(config).cacheMemory
+      ? []
+      : [`cache.memory: ${size(cacheMemory).replace(' ', '')}`]),
   ];
 }
 
@@ -212,7 +262,8 @@ async function smallerPictures(
   const { config } = loaded;
   const perToken = bytesPerImageToken(encoder, model);
   const side = model.config.vision.patchSize * model.config.vision.spatialMergeSize;
-  const largest = planner.sizes.pictures.reduce((most, tokens) => Math.max(most, tokens), 0);
+  let largest = 0;
+  for (const tokens of planner.sizes.pictures.values()) largest = Math.max(largest, tokens);
   for (const tokens of pictureTokens.filter((count) => count < largest)) {
     const maxPixels = tokens * side ** 2;
     if (maxPixels < (config.image.minPixels ?? 0)) return undefined;
@@ -220,7 +271,8 @@ async function smallerPictures(
     const tokensOf = ({ width, height }: PictureSize) =>
       processor.tokenCount(processor.gridFor(width, height));
     const data = { train: train.survey, validation: validation?.survey };
-    const sizes = runSizes(withSmallerPictures(data, tokensOf, perToken), config, perToken);
+    const width = { width: model.config.text.hiddenSize };
+    const sizes = runSizes(withSmallerPictures(data, tokensOf, perToken), config, width, perToken);
     const { fits } = firstThatFits(new MemoryPlanner(model, sizes, planner), [cut], bytes);
     if (fits) return { ...fits, maxPixels };
   }

@@ -137,6 +137,7 @@ function explainWord({ key, value, from }: ConfigDecision, { repeats }: LoadedCo
     default: 'the default',
     file: repeats ? `the run that is repeated, ${repeats.file}` : 'the config file',
     'command line': '--set on the command line',
+    checkpoint: 'as the run began that goes on',
   };
   return { what: key, value, reason: reasons[from] };
 }

@@ -14,41 +14,48 @@ export interface SurveyedData {
   validation?: Survey;
 }
 
-/** @param bytesPerImageToken of the patches that become one image token. */
+/**
+ * @param width of an image token's embedding.
+ * @param bytesPerImageToken of the patches that become one image token.
+ */
 export function runSizes(
   { train, validation }: SurveyedData,
-  config: Pick<Config, 'train' | 'pack'>,
+  config: Pick<Config, 'train' | 'pack' | 'cache'>,
+  { width }: { width: number },
   bytesPerImageToken: number,
 ): RunSizes {
   const imageTokens: ImageTokens = (bytes) => Math.round(bytes / bytesPerImageToken);
   const trained = rowSizes(train, config.pack);
   const held = validation && rowSizes(validation, config.pack);
-  const runs = function* (batches: Iterable<readonly number[]>, sizes: readonly RowSize[], survey: Survey) {
+  const runs = function* (batches: Iterable<readonly number[]>, sizes: readonly RowSize[]) {
     for (const batch of batches)
-      yield {
-        size: batchSize(batch, sizes, imageTokens),
-        pictures: picturesOf(batch, sizes).map((content) => survey.pictures.get(content)!.tokens),
-      };
+      yield { size: batchSize(batch, sizes, imageTokens), pictures: picturesOf(batch, sizes) };
   };
+  const pictures = new Map(
+    [train, validation].flatMap((survey) =>
+      [...(survey?.pictures ?? [])].map(([content, { tokens }]) => [content, tokens] as const),
+    ),
+  );
   const cut = (maxTokens: number) => ({ ...config, pack: { ...config.pack, maxTokens } });
   return {
     *training(maxTokens) {
-      yield* runs(batchesOf(courseOf(cut(maxTokens), trained)()), trained, train);
+      yield* runs(batchesOf(courseOf(cut(maxTokens), trained)()), trained);
     },
     *evaluation(maxTokens) {
       if (!held) return;
-      yield* runs(microBatches([...held.keys()], held, maxTokens), held, validation);
+      yield* runs(microBatches([...held.keys()], held, maxTokens), held);
       // Which training rows are scored beside them follows from the seed; so many of any are as large.
       const beside = [...trained.keys()].slice(0, config.train.gapRows);
-      yield* runs(microBatches(beside, trained, maxTokens), trained, train);
+      yield* runs(microBatches(beside, trained, maxTokens), trained);
     },
     rows: trained.map((_, row) => batchSize([row], trained, imageTokens)),
-    pictures: [train, validation]
-      .flatMap((survey) => [...(survey?.pictures.values() ?? [])])
-      .map(({ tokens }) => tokens),
-    pixelBytesAhead: Math.max(
-      aheadOf(batchesOf(courseOf(config, trained)()), trained),
-      held ? aheadOf([[...held.keys()]], held) : 0,
+    pictures,
+    keptTokenBytes: width * (config.cache.precision === 'f16' ? 2 : 4),
+    pixelBytesAhead: aheadOf(
+      [
+        ...picturesIn(batchesOf(courseOf(config, trained)()), trained),
+        ...(held ? picturesIn([[...held.keys()]], held) : []),
+      ].map((content) => pictures.get(content)! * bytesPerImageToken),
     ),
   };
 }
@@ -64,15 +71,18 @@ function picturesOf(batch: readonly number[], sizes: readonly RowSize[]): string
   });
 }
 
-/** Pixels of all rows of a course, or as many as may wait: the bound is passed by one row at most. */
-function aheadOf(batches: Iterable<readonly number[]>, sizes: readonly RowSize[]): number {
-  let sum = 0;
-  for (const batch of batches) {
-    for (const row of batch) sum += sizes[row].pixelBytes;
-    if (sum >= lookAheadBytes) break;
-  }
-  const most = sizes.reduce((largest, { pixelBytes }) => Math.max(largest, pixelBytes), 0);
+/** Pixels of all pictures, or as many as may wait: the bound is passed by one picture at most. */
+function aheadOf(pixelBytes: readonly number[]): number {
+  const [sum, most] = pixelBytes.reduce(([all, largest], own) => [all + own, Math.max(largest, own)], [0, 0]);
   return Math.min(sum, lookAheadBytes + most);
+}
+
+/** Different ones: rows on their way share them. */
+function picturesIn(batches: Iterable<readonly number[]>, sizes: readonly RowSize[]): Set<string> {
+  const found = new Set<string>();
+  for (const batch of batches)
+    for (const row of batch) for (const content of sizes[row].pictures ?? []) found.add(content);
+  return found;
 }
 
 function* batchesOf(steps: Iterable<CourseStep>): Generator<number[]> {

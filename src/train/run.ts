@@ -19,6 +19,7 @@ import { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, type LoopInput, trainingLoop } from './loop.ts';
 import type { LostRows } from './lost-rows.ts';
+import { withCutOf } from './memory-plan.ts';
 import { makePlan, type Plan, type SplitPlan } from './plan.ts';
 import { type DescribeRows, record } from './record.ts';
 import { checkRepeat } from './repeat.ts';
@@ -68,7 +69,8 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
       yield origin.finished;
       return;
     }
-    const plan = yield* makePlan(loaded, options.stopped, origin.checkpoint?.state.lost);
+    const cut = origin.checkpoint ? withCutOf(loaded, origin.checkpoint.state.config) : loaded;
+    const plan = yield* makePlan(cut, options.stopped, origin.checkpoint?.state.lost);
     if (!plan) return;
     const lock = async () => {
       if (!isThere) await lockOutput(output, claim);
@@ -277,6 +279,6 @@ function recordOf(
 
 /** What somebody wrote, in the file or on the command line. */
 function givenWords({ decisions }: LoadedConfig): Record<string, unknown> {
-  const given = decisions.filter(({ from }) => from !== 'default');
+  const given = decisions.filter(({ from }) => from === 'file' || from === 'command line');
   return Object.fromEntries(given.map(({ key, value }) => [key, value]));
 }

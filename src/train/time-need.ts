@@ -11,17 +11,26 @@ export interface PartTime {
 }
 
 export interface TimeNeed {
-  /** Forward and backward over all micro-batches of an epoch, without pictures. */
+  /** Forward and backward over all micro-batches of an epoch. */
   training: PartTime;
-  /** The tower over the pictures of an epoch. */
-  vision: PartTime;
-  /** One evaluation, its pictures with it; 0 without validation data. */
+  /** The frozen tower over the whole run: each picture once where all of them can be kept, at every use where not. */
+  vision: PartTime & { once: boolean; pictures: number };
+  /** One evaluation, its pictures left out. */
   evaluation: PartTime;
   evaluations: number;
+  /** Without pictures. */
   secondsPerEpoch: number;
   totalSeconds: number;
   /** Share of the measured product rate that the run keeps up, all else counted in. */
   efficiency: number;
+}
+
+/** What a run goes through. */
+export interface Passes {
+  epochs: number;
+  evaluations: number;
+  /** Bytes of embedded pictures that can be kept, in memory and on disk. */
+  cacheRoom: number;
 }
 
 /** Products inside a step run a little slower than one alone: measured, docs/LOG.md. */
@@ -35,38 +44,61 @@ export function secondsOf({ flop, moved, nodes }: Work, lengths: Lengths, speed:
   );
 }
 
+/** No picture is known yet: what an earlier run left on disk makes it shorter. */
 export function timeNeed(
   planner: MemoryPlanner,
   { recompute, maxTokens }: RunCut,
-  { epochs, evaluations }: { epochs: number; evaluations: number },
+  { epochs, evaluations, cacheRoom }: Passes,
   speed: MachineSpeed,
 ): TimeNeed {
-  const { sizes, model } = planner;
-  const timed = (runs: Iterable<GraphRun>, work: Work) => {
-    const [own, vision] = [nothing(), nothing()];
+  const uses = new Map<string, number>();
+  const timed = (runs: Iterable<GraphRun>, work: Work, times: number) => {
+    const part = nothing();
     for (const { size, pictures } of runs) {
-      add(own, work, size, speed);
-      if (!model.trainsVision)
-        for (const M of pictures) add(vision, planner.graph('vision').work, { M }, speed);
+      add(part, work, size, speed);
+      for (const content of pictures) uses.set(content, (uses.get(content) ?? 0) + times);
     }
-    return { own, vision };
+    return part;
   };
-  const whole = timed(sizes.training(maxTokens), planner.graph('training', recompute).work);
-  const scored =
-    evaluations > 0 ? timed(sizes.evaluation(maxTokens), planner.graph('scoring').work) : undefined;
-  const training = share(whole.own, epochs);
-  const vision = share(whole.vision, epochs);
-  const evaluation = scored ? sum(scored.own, scored.vision) : nothing();
-  const all = sum(sum(whole.own, whole.vision), share(evaluation, 1 / Math.max(evaluations, 1)));
+  const { sizes } = planner;
+  const whole = timed(sizes.training(maxTokens), planner.training(recompute).work, 1);
+  const evaluation =
+    evaluations > 0 ? timed(sizes.evaluation(maxTokens), planner.scoring().work, evaluations) : nothing();
+  const once = planner.keptBytes <= cacheRoom;
+  const vision = planner.model.trainsVision ? nothing() : visionTime(planner, uses, once, speed);
+  const all = [whole, times(evaluation, evaluations), vision].reduce(sum);
+  const training = times(whole, 1 / epochs);
   return {
     training,
-    vision,
+    vision: { ...vision, once, pictures: uses.size },
     evaluation,
     evaluations,
-    secondsPerEpoch: training.seconds + vision.seconds,
+    secondsPerEpoch: training.seconds,
     totalSeconds: all.seconds,
     efficiency: all.flop / Math.max(all.seconds, 1e-9) / speed.flopPerSecond,
   };
+}
+
+/** Pictures of one size fill the places of a run. */
+function visionTime(
+  planner: MemoryPlanner,
+  uses: ReadonlyMap<string, number>,
+  once: boolean,
+  speed: MachineSpeed,
+): PartTime {
+  const counts = new Map<number, number>();
+  for (const [content, times] of uses) {
+    const tokens = planner.sizes.pictures.get(content)!;
+    counts.set(tokens, (counts.get(tokens) ?? 0) + (once ? 1 : times));
+  }
+  let total = nothing();
+  for (const [tokens, count] of counts) {
+    const places = planner.places(tokens);
+    const run = nothing();
+    add(run, planner.vision(places).work, { M: tokens }, speed);
+    total = sum(total, times(run, Math.ceil(count / places)));
+  }
+  return total;
 }
 
 const nothing = (): PartTime => ({ flop: 0, seconds: 0 });
@@ -74,9 +106,9 @@ const sum = (a: PartTime, b: PartTime): PartTime => ({
   flop: a.flop + b.flop,
   seconds: a.seconds + b.seconds,
 });
-const share = ({ flop, seconds }: PartTime, parts: number): PartTime => ({
-  flop: flop / parts,
-  seconds: seconds / parts,
+const times = ({ flop, seconds }: PartTime, count: number): PartTime => ({
+  flop: flop * count,
+  seconds: seconds * count,
 });
 
 function add(part: PartTime, work: Work, lengths: Lengths, speed: MachineSpeed): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cutsOf, firstThatFits } from '../../src/train/fit.ts';
 import type { MemoryPlanner, RunCut } from '../../src/train/memory-need.ts';
 
-const words = { recompute: true, maxTokens: 1024 };
+const words = { recompute: true, maxTokens: 1024, cacheMemory: 0, keepsOnDisk: true };
 const cuts = (...written: ('recompute' | 'maxTokens')[]) =>
   cutsOf({ ...words, written: new Set(written) }).map(
     ({ recompute, maxTokens }) => `${recompute ? 'again' : 'kept'} ${maxTokens}`,
@@ -20,13 +20,21 @@ describe('the ways a run can be cut', () => {
   });
 
   it('cut no run below 64 tokens, unless it was so asked', () => {
-    expect(cutsOf({ recompute: true, maxTokens: 100, written: new Set(['recompute']) })).toEqual([
-      { recompute: true, maxTokens: 100 },
-      { recompute: true, maxTokens: 75 },
-    ]);
-    expect(cutsOf({ recompute: true, maxTokens: 10, written: new Set(['recompute']) })).toEqual([
-      { recompute: true, maxTokens: 10 },
-    ]);
+    const lengths = (maxTokens: number) =>
+      cutsOf({ ...words, maxTokens, written: new Set(['recompute']) }).map((cut) => cut.maxTokens);
+    expect(lengths(100)).toEqual([100, 75]);
+    expect(lengths(10)).toEqual([10]);
+  });
+
+  it('keep pictures in memory before on disk alone, where they are on disk', () => {
+    const caches = (changes: object) =>
+      cutsOf({ ...words, cacheMemory: 1e9, written: new Set(['recompute', 'maxTokens']), ...changes }).map(
+        (cut) => cut.cacheMemory,
+      );
+    expect(caches({})).toEqual([1e9, 64e6]);
+    expect(caches({ keepsOnDisk: false })).toEqual([1e9]);
+    expect(caches({ cacheMemory: 50e6 })).toEqual([50e6]);
+    expect(caches({ written: new Set(['recompute', 'maxTokens', 'cacheMemory']) })).toEqual([1e9]);
   });
 });
 
@@ -35,7 +43,7 @@ it('takes the first that fits and tells what the others needed', () => {
   const planner = { need: needs } as unknown as MemoryPlanner;
   const all = cutsOf({ ...words, written: new Set() });
   const { fits, tried } = firstThatFits(planner, all, 800);
-  expect(fits).toEqual({ recompute: true, maxTokens: 768, need: { total: 768 } });
+  expect(fits).toEqual({ recompute: true, maxTokens: 768, cacheMemory: 0, need: { total: 768 } });
   expect(tried.map(({ need }) => need.total)).toEqual([10240, 1024, 768]);
   expect(firstThatFits(planner, all, 100).fits).toBeUndefined();
 });

@@ -2,8 +2,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
 import { sharp } from '../../src/data/image/sharp.ts';
-import { checkMemory, memoryWarnings } from '../../src/train/memory-plan.ts';
+import { checkMemory, memoryWarnings, withCutOf } from '../../src/train/memory-plan.ts';
 import { plannedRun } from './planned-run.ts';
 import { tinyRows, tinyRun } from './tiny-run.ts';
 
@@ -16,7 +17,9 @@ describe('what a run needs', () => {
     const { planner } = await plannedRun(folder, {
       set: ['pack.shareImages=false', 'train.gradientAccumulation=12'],
     });
-    const needs = [64, 128, 256, 512].map((maxTokens) => planner.need({ recompute: true, maxTokens }));
+    const needs = [64, 128, 256, 512].map((maxTokens) =>
+      planner.need({ recompute: true, maxTokens, cacheMemory: 0 }),
+    );
     const activations = needs.map((need) => need.activations);
     expect(activations).toEqual([...activations].sort((a, b) => a - b));
     expect(activations[3]).toBeGreaterThan(activations[0]);
@@ -49,6 +52,17 @@ describe('what a run needs', () => {
     expect(trained.need.activations).toBeGreaterThan(frozen.need.activations);
   });
 
+  it('keeps what the tower made of each different picture, as far as cache.memory has room', async () => {
+    const { need, model, planner } = await plannedRun(tinyRun());
+    // Two pictures of one token each, in f32.
+    expect(need.cache).toBe(2 * 4 * model.config.text.hiddenSize);
+    expect(planner.keptBytes).toBe(need.cache);
+    const halves = await plannedRun(tinyRun(), { set: ['cache=f16'] });
+    expect(halves.need.cache).toBe(need.cache / 2);
+    const little = await plannedRun(tinyRun(), { set: ['cache.memory=100'] });
+    expect(little.need.cache).toBe(100);
+  });
+
   it('is the sum of its parts', async () => {
     const { need } = await plannedRun(tinyRun());
     const { total, ...parts } = need;
@@ -72,7 +86,8 @@ describe('memory: picks', () => {
     tinyRun({ rows: Array.from({ length: 24 }, () => long), train: { gradientAccumulation: 12 } });
   const limits = async () => {
     const { planner } = await plannedRun(folder());
-    const total = (recompute: boolean, maxTokens: number) => planner.need({ recompute, maxTokens }).total;
+    const total = (recompute: boolean, maxTokens: number) =>
+      planner.need({ recompute, maxTokens, cacheMemory: 1e9 }).total;
     return { kept: total(false, 1024), again: total(true, 1024), short: total(true, 512) };
   };
   const picked = async (bytes: number, ...set: string[]) => {
@@ -84,7 +99,7 @@ describe('memory: picks', () => {
     const { kept } = await limits();
     const { cut, told, need, refusal } = await picked(kept);
     expect(refusal).toBeUndefined();
-    expect(cut).toEqual({ recompute: false, maxTokens: 1024 });
+    expect(cut).toMatchObject({ recompute: false, maxTokens: 1024 });
     expect(need.total).toBe(kept);
     expect(told).toEqual([
       ['train.recompute', false],
@@ -96,7 +111,7 @@ describe('memory: picks', () => {
   it('recompute where they do not, with the number that did not fit', async () => {
     const { kept, again } = await limits();
     const { cut, decisions } = await picked(kept - 1);
-    expect(cut).toEqual({ recompute: true, maxTokens: 1024 });
+    expect(cut).toMatchObject({ recompute: true, maxTokens: 1024 });
     expect(decisions[0]).toMatchObject({ what: 'train.recompute', value: true });
     expect(decisions[0].reason).toMatch(/^keeping activations needs \d+(\.\d+)? MB, memory \d+(\.\d+)? MB$/);
     expect(again).toBeLessThan(kept);
@@ -140,7 +155,7 @@ describe('a run that does not fit', () => {
     });
     const set = ['train.recompute=false'];
     const { planner } = await plannedRun(folder, { set });
-    const again = planner.need({ recompute: true, maxTokens: 1024 }).total;
+    const again = planner.need({ recompute: true, maxTokens: 1024, cacheMemory: 1e9 }).total;
     const plan = await plannedRun(folder, { set, available: again });
     expect(() => checkMemory(plan)).toThrow(
       expect.objectContaining({
@@ -150,7 +165,7 @@ describe('a run that does not fit', () => {
       }),
     );
     // Nobody asked for a cut, so none was made.
-    expect(plan.cut).toEqual({ recompute: false, maxTokens: 1024 });
+    expect(plan.cut).toMatchObject({ recompute: false, maxTokens: 1024 });
   });
 
   it('names the row that is too large alone, with its place and its tokens', async () => {
@@ -201,4 +216,30 @@ it('says when mapped weights will not stay in memory beside the run', async () =
     machine: { total: 1e9, available: plan.need.total + plan.model.weights.bytes - 1 },
   };
   expect(memoryWarnings(tight)).toEqual([expect.stringContaining('read from the disk again at every step')]);
+});
+
+describe('a run that goes on', () => {
+  const began = { train: { recompute: false }, pack: { maxTokens: 512 }, cache: { memory: 64e6 } };
+  const words = async (...set: string[]) => {
+    const loaded = await loadConfig(join(tinyRun(), 'config.yaml'), { set });
+    return withCutOf(loaded, began);
+  };
+
+  it('is cut as it began, whatever would fit now', async () => {
+    const { config, decisions } = await words('memory=2GB');
+    expect([config.train.recompute, config.pack.maxTokens, config.cache.memory]).toEqual([false, 512, 64e6]);
+    expect(decisions.filter(({ from }) => from === 'checkpoint').map(({ key }) => key)).toEqual([
+      'train.recompute',
+      'pack.maxTokens',
+      'cache.memory',
+    ]);
+  });
+
+  it('is cut as it says now where it says so, or where nothing was picked', async () => {
+    const written = await words('memory=2GB', 'train.recompute=true');
+    expect([written.config.train.recompute, written.config.pack.maxTokens]).toEqual([true, 512]);
+    const plain = await words();
+    expect(plain.decisions.some(({ from }) => from === 'checkpoint')).toBe(false);
+    expect(plain.config.train.recompute).toBe(true);
+  });
 });
