@@ -36,7 +36,7 @@ import { visionAccount } from './vision-account.ts';
 export interface RunOptions {
   /** Replace the run that stands in the output folder. */
   overwrite: boolean;
-  /** Asked between rows of the check and at every step boundary. */
+  /** Asked between rows of the check and between micro-batches. */
   stopped: () => boolean;
   /** Asked between micro-batches too: nobody listens any more. */
   abandoned?: () => boolean;
