@@ -20,8 +20,8 @@ interface Row {
   answer: string;
 }
 
-/** Passes over the questions that ask for a name, and then over all. */
-const passes = { names: 3, all: 2 };
+/** Passes over the questions that ask for a shape, then over those that ask for a shape or a colour, then over all. */
+const passes = { shapes: 3, names: 2, all: 2 };
 
 /** Pictures whose questions are kept for validation. */
 const heldOut = 100;
@@ -59,17 +59,18 @@ function writeRows(rows: Row[], { source, file }: { source: string; file: string
 }
 
 /**
- * What it is that one sees is said by the questions that ask for a name, a quarter of all: first these alone, or a tower with
- * random weights waits long for a sign. Every row of a question comes equally often, so the floor stays what it is.
+ * The lesson goes from few questions to all: among all of them a tower with random weights soon learns colours, and for
+ * long no shapes. Every row of a question comes equally often, so the floor stays what it is.
  */
 function lesson(rows: Row[], seed: number): Row[] {
-  const names = rows.filter(({ answer }) => answer !== 'yes' && answer !== 'no');
-  const pass = (some: Row[], name: string) => (_: unknown, i: number) =>
-    shuffle([...some], stream(seed, name, i));
-  return [
-    Array.from({ length: passes.names }, pass(names, 'names')),
-    Array.from({ length: passes.all }, pass(rows, 'all')),
-  ].flat(2);
+  const parts = {
+    shapes: rows.filter(({ answer }) => shapes.includes(answer)),
+    names: rows.filter(({ answer }) => answer !== 'yes' && answer !== 'no'),
+    all: rows,
+  };
+  return (['shapes', 'names', 'all'] as const).flatMap((part) =>
+    Array.from({ length: passes[part] }, (_, i) => shuffle([...parts[part]], stream(seed, part, i))).flat(),
+  );
 }
 
 /** Writes train.jsonl, validation.jsonl and test.jsonl into `out`, and says how many rows each has. */
