@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { layOut } from '../src/data/pack.ts';
 import { GraphBuilder } from '../src/graph/builder.ts';
 import { cachedFeeds, type Feeds, textFeeds } from '../src/models/qwen2-vl/feeds.ts';
 import {
@@ -123,7 +124,7 @@ async function openPrefills(
   const scoring = await openSession(scoringGraph(definition), options);
   const encoded = { row: 0, ids: idsOf(tokens), kinds: new Uint8Array(tokens), grids: [], images: [] };
   const scored = {
-    ...textFeeds([encoded], config),
+    ...textFeeds(layOut([{ encoded }]), config),
     ...noImage(),
     rows: { data: Int32Array.of(tokens - 1), dims: [1] },
     labels: { data: Int32Array.of(1), dims: [1] },

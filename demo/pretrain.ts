@@ -63,10 +63,10 @@ async function trainStage({ model, data, rows, epochs, output }: Stage): Promise
       learningRate: 2e-3,
       warmupSteps: 60,
       gradientAccumulation: 16,
-      packTokens: 768,
       evaluateEvery: 250,
       recompute: false,
     },
+    pack: { maxTokens: 768, order: 'rows' },
     output,
   };
   for await (const event of train(config, { overwrite: true })) {

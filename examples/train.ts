@@ -8,13 +8,13 @@ import { LorikeetError, loadConfig, train } from 'lorikeet';
 const [file, ...set] = process.argv.slice(2);
 if (!file) throw new Error('usage: npx jiti examples/train.ts CONFIG.yaml [key=value ...]');
 
-// Aborting stops at the next step boundary and keeps what was learned.
+// Aborting stops after the micro-batch under way and keeps a checkpoint, from which resume: true goes on.
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 
 try {
   const config = await loadConfig(file, { set });
-  for await (const event of train(config, { signal: stop.signal })) {
+  for await (const event of train(config, { signal: stop.signal, resume: true })) {
     switch (event.type) {
       case 'start':
         console.log(`${event.data.train.rows} rows, ${event.totalSteps} steps on ${event.device}`);

@@ -52,6 +52,12 @@ export class LorikeetError extends Error {
   }
 }
 
+/** Why a library failed, for people: its TypeErrors speak of its insides, where something is missing in what it read. */
+export function reasonOf(cause: unknown): string {
+  if (cause instanceof TypeError) return 'its parts are not as the format has them';
+  return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
+}
+
 function describe(what: string, fix: string | undefined, place: ErrorPlace): string {
   const where = [
     place.file && (place.line === undefined ? place.file : `${place.file}:${place.line}`),

@@ -94,7 +94,7 @@ export type { Estimate, Interval } from './metrics/bootstrap.ts';
 export { type Finding, findingsOf } from './report/findings.ts';
 export { type Methods, methodsOf } from './report/methods.ts';
 export { readRun } from './report/read-run.ts';
-export type { EvaluationPoint, FinishPoint, RunStory, StepPoint } from './report/run-story.ts';
+export type { EvaluationPoint, FinishPoint, RunStory, StepPoint, WarningPoint } from './report/run-story.ts';
 export { type Slide, slideOf } from './report/slide.ts';
 export { type ReportOptions, type WrittenReport, writeReport } from './report/write-report.ts';
 export { writeSlide } from './report/write-slide.ts';
@@ -116,6 +116,7 @@ export type {
   StartEvent,
   StepEvent,
   TrainEvent,
+  WarningEvent,
 } from './train/events.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
 export { type TrainOptions, train } from './train/train.ts';

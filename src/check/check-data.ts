@@ -77,8 +77,8 @@ export async function* checkData(
   };
 }
 
-function open(name: Split, file: string, { images, fields, system }: DataConfig): Promise<Dataset> {
-  return openDataset(file, { name, images, fields, system });
+function open(name: Split, file: string, { images, outside, fields, system }: DataConfig): Promise<Dataset> {
+  return openDataset(file, { name, images, outside, fields, system });
 }
 
 function readingOf(encoder: CheckEncoder): RowReading {

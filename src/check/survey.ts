@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
-import { isLabel } from '../data/example.ts';
+import { type Grid, isLabel } from '../data/example.ts';
+import type { SharedPrefix } from '../data/pack.ts';
 import { isBadRow } from '../data/place.ts';
+import { PrefixFinder } from '../data/shared-prefix.ts';
 import { LorikeetError } from '../errors.ts';
 import type { RowSize } from '../train/course.ts';
 import type { CheckEvent, DataSummary, Split } from '../train/events.ts';
@@ -33,6 +35,10 @@ export interface Survey {
   sizes: RowSize[];
   /** In the order of `rows`: what each row's pictures hold, as `Picture.content` tells them apart. */
   contents: string[][];
+  /** In the order of `rows`: the beginning that a row has in common with others. */
+  prefixes: (SharedPrefix | undefined)[];
+  /** By content. */
+  grids: Map<string, Grid>;
   skipped: { row: number; reason: string }[];
   summary: DataSummary;
 }
@@ -49,10 +55,12 @@ export async function* survey(
   const { split, clock, tallies, stopped } = options;
   const found = emptySurvey(dataset, split);
   const refused: RefusedRow[] = [];
+  const finder = new PrefixFinder();
   for await (const row of readRows(dataset, reading)) {
     if ('error' in row) refused.push(skipOrStop(found, row.error, row.row, options));
     else {
       addRow(found, row, options.patchLength);
+      finder.add(row.encoded, found.contents[found.contents.length - 1]);
       for (const tally of tallies) tally.add(row);
     }
     const event = clock.tick(split, row.row + 1, dataset.length);
@@ -62,7 +70,7 @@ export async function* survey(
     if (stopped()) return { ...found, refused: groupRefused(refused) };
   }
   if (found.rows.length === 0) throw noRows(found, dataset);
-  return { ...found, refused: groupRefused(refused) };
+  return { ...found, prefixes: finder.prefixes(), refused: groupRefused(refused) };
 }
 
 function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Split): Survey {
@@ -80,11 +88,11 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Sp
     longestRow: 0,
     cutRows: 0,
   };
-  return { split, rows: [], sizes: [], contents: [], skipped: [], summary };
+  return { split, rows: [], sizes: [], contents: [], prefixes: [], grids: new Map(), skipped: [], summary };
 }
 
 function addRow(
-  { rows, sizes, contents, summary }: Survey,
+  { rows, sizes, contents, grids, summary }: Survey,
   { encoded, pictures }: GoodRow,
   patchLength: number,
 ): void {
@@ -95,6 +103,7 @@ function addRow(
   rows.push(encoded.row);
   sizes.push({ tokens, labelTokens, pixelBytes: patches * patchLength * 4 });
   contents.push(pictures.map(({ content }) => content));
+  for (const { content, grid } of pictures) grids.set(content, grid);
   summary.rows++;
   summary.images += encoded.images.length;
   summary.tokens += tokens;

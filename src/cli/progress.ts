@@ -7,6 +7,7 @@ import type {
   SkipEvent,
   StepEvent,
   TrainEvent,
+  WarningEvent,
 } from '../train/events.ts';
 import { count, duration, number, percent, rate, shortPath, tokensPerSecond } from '../words.ts';
 import { describeStart } from './start.ts';
@@ -32,8 +33,9 @@ export interface Progress {
 /** Seconds between two plain lines where there is no terminal to rewrite one on. */
 const plainInterval = 10;
 
-/** Rows of a split that are told as they are lost. */
+/** Rows of a split that are told as they are lost, and warnings of a kind. */
 const shownSkips = 3;
+const shownWarnings = 3;
 
 export function createProgress(screen: Screen, now = () => performance.now() / 1000): Progress {
   let current = '';
@@ -41,6 +43,7 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
   let totalSteps = 0;
   let output = '';
   let explained = false;
+  const warned = new Map<WarningEvent['kind'], number>();
 
   const erase = () => {
     if (current) screen.write('\r\x1b[2K');
@@ -78,6 +81,13 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
     if (lost === shownSkips) line(`Further ${split} rows that are skipped are named in run.json alone.`);
   };
 
+  const warning = ({ kind, step, text }: WarningEvent) => {
+    const times = (warned.get(kind) ?? 0) + 1;
+    warned.set(kind, times);
+    if (times <= shownWarnings) line(`Warning: step ${step}: ${text}`);
+    if (times === shownWarnings) line('Further warnings of this kind stand in metrics.jsonl alone.');
+  };
+
   /** What the two kinds of figure say is told once, under the first of them. */
   const scores = (text: string) => {
     line(explained ? text : `${text}\n  ${lossAndAccuracy.short}`);
@@ -92,6 +102,8 @@ export function createProgress(screen: Screen, now = () => performance.now() / 1
         return line(`Note: ${event.text}`);
       case 'skip':
         return skipped(event);
+      case 'warning':
+        return warning(event);
       case 'start':
         clear();
         totalSteps = event.totalSteps;

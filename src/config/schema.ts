@@ -1,5 +1,6 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
+import { byteSize } from './byte-size.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
@@ -24,6 +25,10 @@ export const dataSchema = z.strictObject({
   images: path
     .optional()
     .describe('folder that image paths are relative to; without it, the data file stands beside them'),
+  outside: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe("pictures that rows name in neither that folder nor the data file's own, links followed"),
   system: text.optional().describe('system text of every conversation that brings none'),
   maxLength: wholeFrom(1).default(2048).describe('tokens of a sample, image tokens counted'),
   fields: fieldsSchema.optional().describe('names of the columns, where they are not guessed right'),
@@ -60,6 +65,21 @@ export const fullSchema = z.strictObject({
     .describe('parameters trained whole: suffixes of their names, or one regex for whole names, or all'),
 });
 
+export const packSchema = z.strictObject({
+  shareImages: z
+    .boolean()
+    .default(true)
+    .describe('rows of a step about the same pictures compute them, and what stands before, once'),
+  maxTokens: wholeFrom(1).default(1024).describe('rows of a step run together up to this many tokens'),
+  maxBranches: wholeFrom(1)
+    .default(8)
+    .describe('rows about the same pictures that a shuffle leaves together'),
+  order: z
+    .enum(['groups', 'rows'])
+    .default('groups')
+    .describe('what a shuffled epoch shuffles: rows about the same pictures as one, or each row'),
+});
+
 export const trainSchema = z.strictObject({
   epochs: wholeFrom(1).default(3),
   maxSteps: wholeFrom(1).optional().describe('ends the run early; the schedule then ends there too'),
@@ -69,12 +89,25 @@ export const trainSchema = z.strictObject({
   warmupSteps: wholeFrom(0).default(0),
   warmupRatio: z.number().min(0).lt(1).optional().describe('share of all steps, instead of warmupSteps'),
   gradientAccumulation: wholeFrom(1).default(16).describe('rows of one optimizer step'),
-  packTokens: wholeFrom(1).default(512).describe('rows of a step run together up to this many tokens'),
   maxGradNorm: z
     .number()
     .min(0)
     .default(1)
     .describe('clips the global norm of the gradient; 0 does not clip'),
+  onNotFinite: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('what a loss or gradient that is NaN or infinite does: ends the run, or leaves its step out'),
+  explosion: z
+    .number()
+    .min(0)
+    .default(10)
+    .describe('times the median of the last gradient norms from which a step explodes; 0 looks for none'),
+  onExplosion: z.enum(['warn', 'skip', 'stop']).default('warn').describe('what a step that explodes does'),
+  onStuck: z
+    .enum(['warn', 'stop'])
+    .default('warn')
+    .describe('what a loss that stays at ln V, the cost of guessing, does'),
   shuffle: z.boolean().default(true),
   seed: wholeFrom(0)
     .max(2 ** 32 - 1)
@@ -89,11 +122,26 @@ export const trainSchema = z.strictObject({
   gapRows: wholeFrom(0)
     .default(64)
     .describe('training rows scored with every evaluation, always the same, to tell the gap to validation'),
+  saveEvery: wholeFrom(0)
+    .optional()
+    .describe('steps between checkpoints; 0 keeps none; every ten minutes where not given'),
+  keep: wholeFrom(1).default(2).describe('checkpoints that are kept, the newest'),
   recompute: z
     .boolean()
     .default(true)
     .describe("computes a layer's activations again in the backward pass to save memory"),
   threads: wholeFrom(1).max(1024).optional().describe('physical cores where not given'),
+});
+
+/** `cache: f16` and `cache: off` are short for sections: see `cache-words.ts`. */
+export const cacheSchema = z.strictObject({
+  precision: z
+    .enum(['f32', 'f16'])
+    .default('f32')
+    .describe('how what the vision tower made of a picture is kept, and used'),
+  memory: byteSize.default('1GB').describe('of it in memory, or off'),
+  disk: byteSize.default('20GB').describe('of it on disk, for the next run too, or off'),
+  folder: text.optional().describe('where on disk'),
 });
 
 export const configSchema = z.strictObject({
@@ -104,11 +152,18 @@ export const configSchema = z.strictObject({
   lora: loraSchema.optional().describe('excludes full'),
   full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
   train: trainSchema.prefault({}),
+  pack: packSchema.prefault({}),
+  cache: cacheSchema.prefault({}),
   output: path.describe('run folder'),
 });
 
 /** A config as it is written: everything with a default may be left out. */
-export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigInput = Omit<z.input<typeof configSchema>, 'cache'> & {
+  cache?: CacheInput;
+};
+/** One word in place of the section. */
+export type CacheShorthand = 'f32' | 'f16' | 'off';
+export type CacheInput = z.input<typeof cacheSchema> | CacheShorthand;
 /** A config with every default filled in; `lora` and `full` stay absent where they were. */
 export type Config = z.output<typeof configSchema>;
 export type LoraConfig = z.output<typeof loraSchema>;
@@ -116,6 +171,8 @@ export type FullConfig = z.output<typeof fullSchema>;
 export type DataConfig = z.output<typeof dataSchema>;
 export type ImageConfig = z.output<typeof imageSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type PackConfig = z.output<typeof packSchema>;
+export type CacheConfig = z.output<typeof cacheSchema>;
 
 export const loraDefaults: LoraConfig = loraSchema.parse({});
 
@@ -126,5 +183,6 @@ export const pathWords = [
   'data.validation',
   'data.test',
   'data.images',
+  'cache.folder',
   'output',
 ] as const;

@@ -6,7 +6,9 @@ import type { ChosenFields, Fields } from './rows/fields.ts';
 import { type DetectedForm, detectForm, formNames } from './rows/form.ts';
 import { isRecord } from './rows/own.ts';
 import { parseRow } from './rows/parse.ts';
+import { pictureFolders } from './rows/picture-folders.ts';
 import { openTable, type Table } from './table.ts';
+import { guardOf, stampOf } from './unchanged.ts';
 
 /** A data file whose rows are read, checked and made examples one at a time. */
 export interface Dataset extends ChosenFields {
@@ -24,6 +26,8 @@ export interface Dataset extends ChosenFields {
   place(row: number): ErrorPlace;
   /** @throws LorikeetError 'data' or 'image' with file, line and row. */
   example(row: number): Promise<Example>;
+  /** @throws LorikeetError 'data' where the file is no longer what it was when it was opened. */
+  checkUnchanged(): Promise<void>;
 }
 
 export type DatasetName = 'train' | 'validation' | 'test';
@@ -31,6 +35,8 @@ export type DatasetName = 'train' | 'validation' | 'test';
 export interface DatasetOptions {
   /** The folder that image paths are relative to; default: the data file's own. */
   images?: string;
+  /** Pictures in neither that folder nor the data file's own; default: refused. */
+  outside?: 'refuse' | 'allow';
   /** Columns by their names; what is left out is guessed. */
   fields?: Partial<Fields>;
   /** System text of rows that have none of their own. */
@@ -46,13 +52,15 @@ const sampledRows = 20;
  * @throws LorikeetError 'data' for a file that cannot be read, has no rows, or whose rows have no known form.
  */
 export async function openDataset(file: string, options: DatasetOptions): Promise<Dataset> {
+  const stamp = stampOf(file);
   const table = await openTable(file);
   if (table.length === 0) {
     throw new LorikeetError('data', { file, what: 'at least one row expected, got none', fix: 'Add rows.' });
   }
   const detected = await detect(table, options);
   const images = options.images ?? dirname(file);
-  const context = { detected, folder: images, system: options.system };
+  const folders = pictureFolders(images, dirname(file), options.outside ?? 'refuse');
+  const context = { detected, folders, system: options.system };
   const { file: path, length, sha256, place } = table;
   const example = async (row: number) => {
     checkRow(row, table);
@@ -72,6 +80,7 @@ export async function openDataset(file: string, options: DatasetOptions): Promis
     notes: notesOf(table, detected, options),
     place,
     example,
+    checkUnchanged: guardOf(path, stamp, sha256),
   };
 }
 

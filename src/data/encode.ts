@@ -177,6 +177,7 @@ class TokenWriter {
     if (id === this.#options.imageTokenId) {
       const grid = this.#options.grids[this.#images++];
       const count = grid === undefined ? 0 : this.#options.tokenCount(grid);
+      if (this.#ids.length + count > mostTokens) throw tooManyTokens(this.#example, count);
       for (let i = 0; i < count; i++) this.#push([id], 'image');
     } else if (this.#answer === 'open') {
       this.#push([id], 'end');
@@ -219,6 +220,17 @@ class TokenWriter {
       this.#kinds.push(index);
     }
   }
+}
+
+/** Longer than any model reads; a picture cut into single pixels must not fill the memory before it is refused. */
+const mostTokens = 2 ** 20;
+
+function tooManyTokens({ row }: Example, count: number): LorikeetError {
+  return new LorikeetError('data', {
+    row,
+    what: `at most ${mostTokens} tokens expected, got one picture of ${count}`,
+    fix: 'Lower image.maxPixels.',
+  });
 }
 
 function sharedPrefix(a: number[], b: number[]): number {

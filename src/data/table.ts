@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { type ErrorPlace, LorikeetError } from '../errors.ts';
-import { parseJson as parseStrictly } from '../formats/json.ts';
+import { holdsMoreValues, parseJson as parseStrictly, valueLimit } from '../formats/json.ts';
 import { indexLines, type LineIndex, readBytes, readLine } from './lines.ts';
 import { openParquet } from './parquet/table.ts';
 
@@ -20,6 +20,7 @@ export interface Table {
 }
 
 const maxArrayBytes = 400 * 2 ** 20; // the longest string V8 builds is 512 MiB
+const maxArrayValues = 4 * valueLimit; // about a gigabyte, where none of them holds anything
 
 /** Lines are indexed and read one by one when asked for, parquet by row groups; an array is parsed once and kept. */
 export async function openTable(file: string): Promise<Table> {
@@ -42,7 +43,7 @@ function lineTable(lines: LineIndex): Table {
   const value = async (row: number) => {
     const bytes = readLine(lines, row);
     if (bytes.length < lines.lengths[row]) throw changed(place(row));
-    return parseJson(bytes, place(row), 'Write each row as one JSON object on one line.');
+    return parseJson(bytes, place(row), valueLimit, 'Write each row as one JSON object on one line.');
   };
   return { file, sha256, length: lines.starts.length, place, value };
 }
@@ -67,6 +68,7 @@ function arrayTable({ file, sha256 }: LineIndex): Table {
   const rows = parseJson(
     readBytes(file, 0, size),
     { file },
+    maxArrayValues,
     'Write the rows as one JSON array, or one row a line.',
   );
   if (!Array.isArray(rows)) throw new LorikeetError('data', { file, what: 'a JSON array expected' });
@@ -74,7 +76,14 @@ function arrayTable({ file, sha256 }: LineIndex): Table {
   return { file, sha256, length: rows.length, place: (row) => ({ file, row }), value };
 }
 
-function parseJson(bytes: Uint8Array, place: ErrorPlace, fix: string): unknown {
+function parseJson(bytes: Uint8Array, place: ErrorPlace, most: number, fix: string): unknown {
+  if (holdsMoreValues(bytes, most)) {
+    throw new LorikeetError('data', {
+      ...place,
+      what: `JSON of at most ${most} values expected, got more`,
+      fix: 'Write it as .jsonl, one row a line; a row holds texts and pictures, no tables.',
+    });
+  }
   let text = '';
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes); // drops a byte order mark

@@ -1,5 +1,6 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
-import { LorikeetError } from '../errors.ts';
+import { LorikeetError, reasonOf } from '../errors.ts';
+import { withinSeconds } from './bounded-time.ts';
 
 /**
  * Chat templates, rendered with limits: they come with a checkpoint, so they are other people's programs.
@@ -38,7 +39,7 @@ const maxSource = 2 ** 20; // characters
 const maxRange = 2 ** 16;
 const maxSeconds = 10;
 
-/** What one render may use: evaluated nodes and list items (`steps`), and characters or items of any one value. */
+/** What one render may use: evaluated nodes and list items (`steps`), and characters and items of any one value, all told. */
 interface Limits {
   steps: number;
   size: number;
@@ -69,17 +70,18 @@ export function compileTemplate(
 function parseSource(source: string, file: string) {
   try {
     if (source.length > maxSource) throw new Error(`${source.length} characters are more than ${maxSource}`);
-    return parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+    return withinSeconds(maxSeconds, () =>
+      parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })),
+    );
   } catch (cause) {
     throw failure(file, 'cannot be parsed', cause);
   }
 }
 
 function failure(file: string, how: string, cause: unknown): LorikeetError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return new LorikeetError('tokenizer', {
     file,
-    what: `the chat template ${how}: ${reason}`,
+    what: `the chat template ${how}: ${reasonOf(cause)}`,
     fix: 'Take the template that was published with the checkpoint, or a conversation that it accepts.',
     cause,
   });
@@ -128,6 +130,7 @@ function limitsFor(messages: TemplateMessage[]): Limits {
 class BoundedInterpreter extends BaseInterpreter {
   readonly #limits: Limits;
   readonly #deadline = Date.now() + maxSeconds * 1000;
+  readonly #sizes = new WeakMap<object, number>();
   #steps = 0;
 
   constructor(environment: unknown, limits: Limits) {
@@ -140,10 +143,23 @@ class BoundedInterpreter extends BaseInterpreter {
     const result = super.evaluate(node, environment);
     const { value } = result;
     if (Array.isArray(value)) this.#spend(value.length); // a loop over it costs that before its body is seen
-    const size = typeof value === 'string' || Array.isArray(value) ? value.length : 0;
-    if (size > this.#limits.size)
+    if (this.#sizeOf(result) > this.#limits.size)
       throw new Error(`a value of more than ${this.#limits.size} characters or items`);
     return result;
+  }
+
+  /** Of what it would be written out: a list that holds another one twice is twice as long, though it takes no room. */
+  #sizeOf(held: { value: unknown }): number {
+    const { value } = held;
+    if (typeof value === 'string') return value.length;
+    if (!Array.isArray(value) && !(value instanceof Map)) return 1;
+    const known = this.#sizes.get(held);
+    if (known !== undefined) return known;
+    this.#sizes.set(held, 1); // a namespace may hold itself
+    let size = 1;
+    for (const item of value.values()) size += this.#sizeOf(item);
+    this.#sizes.set(held, size);
+    return size;
   }
 
   #spend(steps: number): void {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LorikeetError } from '../errors.ts';
-import { readJsonObject } from '../formats/json.ts';
+import { holdsMoreValues, readJsonObject } from '../formats/json.ts';
 import { isRecord, type JsonObject, own } from './rows/own.ts';
 
 /** What the files of a tokenizer say, checked but not yet built. */
@@ -28,6 +28,8 @@ export interface AddedToken {
 }
 
 const maxBytes = 256 * 2 ** 20;
+/** A vocabulary of 256,000 words with its merges has three million. */
+const maxValues = 8_000_000;
 
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const file = join(folder, 'tokenizer.json');
@@ -63,6 +65,8 @@ function noTokenizer(folder: string, file: string): LorikeetError {
 /** tokenizer.json is large and holds no names that matter, so JSON.parse reads it: ten times as fast. */
 async function readVocabulary(file: string): Promise<JsonObject> {
   const text = await readText(file);
+  if (holdsMoreValues(Buffer.from(text), maxValues))
+    throw wrong(file, `at most ${maxValues} values expected, got more`);
   try {
     const value: unknown = JSON.parse(text);
     if (isRecord(value)) return value;
@@ -73,9 +77,14 @@ async function readVocabulary(file: string): Promise<JsonObject> {
 }
 
 async function readText(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > maxBytes) throw wrong(file, `at most ${maxBytes} bytes expected, got ${size}`);
-  return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+  try {
+    const { size } = await stat(file);
+    if (size > maxBytes) throw wrong(file, `at most ${maxBytes} bytes expected, got ${size}`);
+    return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+  } catch (cause) {
+    if (cause instanceof LorikeetError) throw cause;
+    throw wrong(file, `could not be read: ${(cause as Error).message}`);
+  }
 }
 
 function wrong(file: string, what: string): LorikeetError {

@@ -1,5 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
-import { LorikeetError } from '../errors.ts';
+import { LorikeetError, reasonOf } from '../errors.ts';
+import { depthLimit } from '../formats/json.ts';
+import { withinSeconds } from './bounded-time.ts';
 import { remember } from './remember.ts';
 import { type ChatTemplate, compileTemplate } from './template.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
@@ -44,14 +46,17 @@ function buildTokenizer(files: TokenizerFiles): ChatTokenizer {
   const { special, plain } = sortAddedTokens(files);
   const text = textTokenizer(files, plain);
   const spellings = new Map([...special].map(([token, id]) => [id, token]));
-  const encode = remember((value) => encodeText(text, value, spellings));
+  const isForeign = hasForeignPatterns(files);
+  const bounded = <T>(work: () => T) =>
+    told(files, () => (isForeign ? withinSeconds(maxSeconds, work) : work()));
+  const encode = remember((value) => bounded(() => encodeText(text, value, spellings)));
   return {
     folder: files.folder,
     encodeText: (value) => encode(value).slice(),
     splitSpecial: splitterOf(special),
     specialId: (token) => special.get(token) ?? missingToken(files, token),
     specialTokens: special,
-    decode: (ids, options = {}) => decode(text, ids, spellings, options.skipSpecial ?? false),
+    decode: (ids, options = {}) => bounded(() => decode(text, ids, spellings, options.skipSpecial ?? false)),
     eosToken: files.namedTokens.get('eos_token'),
     padToken: files.namedTokens.get('pad_token'),
     vocabularySize: vocabularySize(text, special),
@@ -83,11 +88,47 @@ function sortAddedTokens(files: TokenizerFiles) {
 function textTokenizer(files: TokenizerFiles, addedTokens: object[]): Tokenizer {
   const absent = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
   try {
-    return new Tokenizer({ ...absent, ...files.tokenizer, added_tokens: addedTokens }, {});
+    const json = { ...absent, ...files.tokenizer, added_tokens: addedTokens };
+    return withinSeconds(maxSeconds, () => new Tokenizer(json, {}));
   } catch (cause) {
     throw new LorikeetError('tokenizer', {
       file: files.file,
-      what: `the tokenizer cannot be built: ${cause instanceof Error ? cause.message : cause}`,
+      what: `the tokenizer cannot be built: ${reasonOf(cause)}`,
+      fix: 'Take the tokenizer.json that was published with the checkpoint.',
+      cause,
+    });
+  }
+}
+
+/** How Qwen2 parts words: known to end soon whatever the text is. */
+const knownPattern =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+/** To build a tokenizer, and for a text or some ids: a thousand times what it takes. */
+const maxSeconds = 30;
+
+/** Whether the files bring regular expressions of their own, which may take for ever on some text. */
+function hasForeignPatterns({ tokenizer }: TokenizerFiles): boolean {
+  const isKnown = (value: unknown, depth = 0): boolean => {
+    if (typeof value !== 'object' || value === null) return true;
+    return (
+      depth < depthLimit &&
+      Object.entries(value).every(([key, inner]) =>
+        key === 'Regex' ? inner === knownPattern : isKnown(inner, depth + 1),
+      )
+    );
+  };
+  return ![tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder].every((part) => isKnown(part));
+}
+
+/** What is wrong in the files may show no sooner than with the first text. */
+function told<T>({ file }: TokenizerFiles, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof LorikeetError) throw cause;
+    throw new LorikeetError('tokenizer', {
+      file,
+      what: `a text expected to become tokens and tokens text, got this: ${reasonOf(cause)}`,
       fix: 'Take the tokenizer.json that was published with the checkpoint.',
       cause,
     });

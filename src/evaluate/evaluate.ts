@@ -3,6 +3,7 @@ import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { normalisation } from '../metrics/match.ts';
 import { createEncoder, encoderSettings } from '../train/encoder.ts';
+import type { NoticeEvent } from '../train/events.ts';
 import { versions } from '../train/version.ts';
 import type { Contestant } from './contestant.ts';
 import { writeEvaluation } from './evaluation-folder.ts';
@@ -38,7 +39,7 @@ export interface EvaluatedEvent {
   folder: string;
 }
 
-export type EvaluationEvent = AnsweringEvent | LostEvent | EvaluatedEvent;
+export type EvaluationEvent = AnsweringEvent | LostEvent | NoticeEvent | EvaluatedEvent;
 
 /**
  * Scores a model on a split of a config's data. `config` comes from `loadConfig` or is written in place; its relative
@@ -100,7 +101,7 @@ async function* examined(
   guests: EvaluationPlan['guests'],
   begun: number,
   before: number,
-): AsyncGenerator<AnsweringEvent | LostEvent, Examination | undefined> {
+): AsyncGenerator<AnsweringEvent | LostEvent | NoticeEvent, Examination | undefined> {
   const { config, dataset, sets, maxNewTokens, isStrict, stopped } = plan;
   const encoder = await createEncoder(encoderSettings(config));
   const examinee = await Examinee.open(config, contestant, { maxNewTokens, stopped });
@@ -108,10 +109,12 @@ async function* examined(
     const passing = examine({ examinee, dataset, encoder, sets, guests, isStrict, stopped });
     let next = await passing.next();
     for (; !next.done; next = await passing.next()) {
+      for (const text of examinee.takeNotices()) yield { type: 'notice', text };
       // What the first model could not read, the other cannot either.
       if ('done' in next.value) yield answering(plan, next.value, begun, before);
       else if (before === 0) yield { type: 'lost', ...next.value };
     }
+    for (const text of examinee.takeNotices()) yield { type: 'notice', text };
     return next.value;
   } finally {
     await examinee.close();

@@ -114,9 +114,9 @@ export function totalAnswers({ answers, answersShuffled, against }: EvaluationPl
 }
 
 function openSplit({ data }: Config, split: EvaluationSplit): Promise<Dataset> {
-  const { images, fields, system } = data;
+  const { images, outside, fields, system } = data;
   const file = data[split];
-  if (file !== undefined) return openDataset(file, { name: split, images, fields, system });
+  if (file !== undefined) return openDataset(file, { name: split, images, outside, fields, system });
   const others = (['test', 'validation', 'train'] as const).filter((name) => data[name] !== undefined);
   throw new LorikeetError('config', {
     what: `split ${split} expected data.${split} in the config, got none`,

@@ -14,6 +14,26 @@ export const depthLimit = 64;
 /** Keeps what a small text can make of memory within bounds: `{},{},...` takes a hundred times its bytes. */
 export const valueLimit = 4_000_000;
 
+/**
+ * Whether a JSON text may hold more than `most` values: it does not look into strings, and counts what parts and opens values.
+ * For texts that JSON.parse reads, which would take a hundred times their bytes of `[[],[],...`.
+ */
+export function holdsMoreValues(bytes: Uint8Array, most: number): boolean {
+  if (bytes.length <= most) return false;
+  let values = 0;
+  let isInString = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === 0x22) isInString = !isInString;
+    else if (isInString) {
+      if (byte === 0x5c) i++;
+    } else if (byte === 0x2c || byte === 0x5b || byte === 0x7b) {
+      if (++values > most) return true;
+    }
+  }
+  return false;
+}
+
 const space = /[ \t\n\r]*/y;
 // Linear and without a stack entry for each character; JSON.parse then judges the escapes.
 const quoted = /"[^"\\\n\r]*(?:\\.[^"\\\n\r]*)*"/y;

@@ -1,16 +1,27 @@
 /** A model that reads texts token by token: graphs, weights and an adapter, but no word of a conversation. */
 import { type Adapter, readAdapter } from '../checkpoint/peft.ts';
+import type { CacheConfig } from '../config/schema.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { cachedFeeds } from '../models/qwen2-vl/feeds.ts';
-import { cachedGraph, cacheName, outputNames, visionGraph } from '../models/qwen2-vl/forward.ts';
+import {
+  cachedGraph,
+  cacheName,
+  type ModelDefinition,
+  outputNames,
+  visionGraph,
+} from '../models/qwen2-vl/forward.ts';
 import { linearModules, loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
 import { cacheWidth } from '../nn/key-value-cache.ts';
 import type { LinearModule } from '../nn/lora-targets.ts';
 import type { Parameter } from '../nn/network.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
 import { physicalCores } from '../runtime/threads.ts';
-import { embeddingFeed, embedImage, type ImageInput } from '../train/embed-images.ts';
+import { embeddingFeed, embedImage } from '../train/embed-images.ts';
+import type { FindEmbedding } from '../train/encoder.ts';
+import type { ImageEmbedder } from '../train/image-embedder.ts';
 import { frozenParameters } from '../train/parameters.ts';
+import type { SampleImage } from '../train/step.ts';
+import { openVisionCache, plainCache } from '../train/vision-cache.ts';
 import { addSlots, slotWeights } from './adapter-slots.ts';
 import { KeyValueStore } from './key-value-store.ts';
 import { choosePacking, type Packing } from './packing.ts';
@@ -23,6 +34,10 @@ export interface CachedModelOptions {
   threads?: number;
   /** Packs weights from the start, or never; `choosePacking` decides where not given. */
   pack?: boolean;
+  /** Where what the vision tower makes of pictures is kept; without it, a little in memory. */
+  cache?: CacheConfig;
+  /** What embeds pictures, where somebody has it open for the same model already. */
+  embedder?: ImageEmbedder;
 }
 
 /** New tokens of one text. */
@@ -50,6 +65,9 @@ export class CachedModel {
   readonly threads: number;
   readonly packing: Packing;
   readonly #parameters: Map<string, Parameter>;
+  /** Of the tower as it is without an adapter. */
+  readonly #embedder: ImageEmbedder;
+  readonly #ownsEmbedder: boolean;
   readonly #modules: Record<Part, LinearModule[]>;
   readonly #open: Partial<Record<Part, OpenPart>> = {};
   #adapter?: Adapter;
@@ -60,9 +78,12 @@ export class CachedModel {
   private constructor(
     config: Qwen2VLConfig,
     parameters: Map<string, Parameter>,
+    embedder: ImageEmbedder,
     options: CachedModelOptions,
   ) {
     this.config = config;
+    this.#embedder = embedder;
+    this.#ownsEmbedder = embedder !== options.embedder;
     this.threads = options.threads ?? physicalCores();
     this.packing = choosePacking(parameters, options.pack);
     this.#parameters = parameters;
@@ -77,7 +98,9 @@ export class CachedModel {
   static async open(options: CachedModelOptions): Promise<CachedModel> {
     const config = await loadModelConfig(options.modelDir);
     const weights = await openModelWeights(options.modelDir, config);
-    const model = new CachedModel(config, frozenParameters(config, weights), options);
+    const parameters = frozenParameters(config, weights);
+    const embedder = await embedderOf({ config, parameters, lora: new Map(), recompute: false }, options);
+    const model = new CachedModel(config, parameters, embedder, options);
     if (options.adapterDir !== undefined) await model.useAdapter(options.adapterDir);
     return model;
   }
@@ -110,10 +133,22 @@ export class CachedModel {
     return new KeyValueStore(cacheWidth(text.layers, text), capacity);
   }
 
-  /** [m, D] what the text is given for a picture's tokens. */
-  async embed(image: ImageInput): Promise<Float32Array> {
+  /** A picture's embedding, where it is known and no adapter changes it. */
+  readonly find: FindEmbedding = (image) =>
+    this.#isAdapted('vision') ? undefined : this.#embedder.find(image);
+
+  /** What a person should know of the pictures that are kept, since the last call. */
+  takeNotices(): string[] {
+    return this.#embedder.takeNotices();
+  }
+
+  /** For each picture, [m, D]: what the text is given for its tokens. */
+  async embed(images: readonly SampleImage[]): Promise<Float32Array[]> {
+    if (!this.#isAdapted('vision')) return this.#embedder.embed(images);
     const { session, weights } = await this.#part('vision');
-    return embedImage(session, image, this.config, weights);
+    const embeddings: Float32Array[] = [];
+    for (const image of images) embeddings.push(await embedImage(session, image, this.config, weights));
+    return embeddings;
   }
 
   /**
@@ -155,6 +190,7 @@ export class CachedModel {
 
   async close(): Promise<void> {
     for (const part of Object.values(this.#open)) await part.session.close();
+    if (this.#ownsEmbedder) await this.#embedder.close();
   }
 
   /**
@@ -162,16 +198,18 @@ export class CachedModel {
    * then on.
    */
   async #part(part: Part) {
-    const modules = this.#modules[part];
     const known = this.#open[part];
-    const adapted = modules.some(({ name }) => this.#adapter?.config.targetModules.includes(name));
-    const hasSlots = adapted || known?.hasSlots === true;
+    const hasSlots = this.#isAdapted(part) || known?.hasSlots === true;
     const packed = part === 'text' && this.isPacked;
     if (known?.hasSlots !== hasSlots || known.packed !== packed) {
       await known?.session.close(); // before the next one, so that no copy stands beside another
       this.#open[part] = { session: this.#session(part, { hasSlots, packed }), hasSlots, packed };
     }
     return { session: this.#open[part]!.session, weights: hasSlots ? this.#weights(part) : [] };
+  }
+
+  #isAdapted(part: Part): boolean {
+    return this.#modules[part].some(({ name }) => this.#adapter?.config.targetModules.includes(name));
   }
 
   readonly #fed: Partial<Record<Part, { epoch: number; weights: ReturnType<typeof slotWeights> }>> = {};
@@ -191,4 +229,14 @@ export class CachedModel {
     const build = part === 'text' ? cachedGraph : visionGraph;
     return new LazySession(() => build(model), { target: 'cpu', threads: this.threads, pack: packed });
   }
+}
+
+async function embedderOf(
+  model: ModelDefinition,
+  { modelDir, threads = physicalCores(), cache: settings, embedder }: CachedModelOptions,
+): Promise<ImageEmbedder> {
+  if (embedder) return embedder;
+  const session = { target: 'cpu' as const, threads };
+  if (!settings) return plainCache(model, session).embedder;
+  return (await openVisionCache(model, session, { modelDir, settings, policy: 'recent' })).embedder;
 }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LorikeetError } from '../errors.ts';
 import { findSnapshot } from './cache.ts';
@@ -13,7 +13,7 @@ import { parseModelId } from './model-id.ts';
  */
 export function modelFolder(written: string, base: string, env: Environment = process.env): string {
   const folder = resolve(base, written);
-  if (statSync(folder, { throwIfNoEntry: false })) return folder;
+  if (existsSync(folder)) return folder;
   const model = parseModelId(written);
   if (!model) return folder;
   const cache = hubCache(env);

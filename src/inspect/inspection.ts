@@ -122,9 +122,9 @@ export async function* openInspection(
 }
 
 function openSplit({ data }: Config, split: Split): Promise<Dataset> {
-  const { images, fields, system } = data;
+  const { images, outside, fields, system } = data;
   const file = data[split];
-  if (file !== undefined) return openDataset(file, { name: split, images, fields, system });
+  if (file !== undefined) return openDataset(file, { name: split, images, outside, fields, system });
   throw new LorikeetError('config', {
     what: '--split validation expected data.validation in the config, got none',
     fix: 'Name the file there, or inspect the training rows: --split train.',

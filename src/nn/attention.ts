@@ -10,8 +10,8 @@ export interface AttentionShape {
 }
 
 /**
- * q [T, H D], k and v [S, K D], additive mask [T, S] (0 or a large negative number) -> [T, H D]. S is T, or with a
- * cache the tokens in it and T. The H / K queries of a group stand below each other as rows, so K and V are never
+ * q [T, H D], k and v [S, K D], additive mask [T, S] (0 or a large negative number) -> [T, H D]. S is T, more than it
+ * where a cache holds earlier tokens, or where only some of the tokens ask. The H / K queries of a group stand below each other as rows, so K and V are never
  * repeated.
  */
 export function attention(

@@ -1,6 +1,6 @@
 /** y = x W' + b, with a LoRA branch where the module has one. */
-import type { GraphBuilder } from '../graph/builder.ts';
 import type { Value } from '../graph/ir.ts';
+import type { Dim } from '../graph/shape.ts';
 import { hash } from '../random.ts';
 import { loraNames, type Network, parameter } from './network.ts';
 
@@ -12,7 +12,7 @@ export function linear(net: Network, module: string, x: Value, { bias }: { bias:
   const branch = net.lora.get(module);
   if (!branch) return y;
   const names = loraNames(module);
-  const input = net.training && branch.dropout > 0 ? dropout(graph, module, x, branch.dropout) : x;
+  const input = net.training && branch.dropout > 0 ? dropout(net, module, x, branch.dropout) : x;
   const low = graph.matmul(input, parameter(net, names.a), { transB: true }); // [rows, R]
   // The scale acts on R columns instead of on all outputs.
   return graph.add(
@@ -22,10 +22,15 @@ export function linear(net: Network, module: string, x: Value, { bias }: { bias:
 }
 
 /** Rows of a kind (tokens, patches, merged patches) share keys; the module's name makes its mask its own. */
-function dropout(graph: GraphBuilder, module: string, x: Value, rate: number): Value {
-  const rows = graph.shape(x)[0];
-  const keys = graph.input(dropoutKeysName(String(rows)), { shape: [rows], dtype: 'i32' });
-  return graph.dropout(x, keys, rate, hash(module) | 0);
+function dropout(net: Network, module: string, x: Value, rate: number): Value {
+  return net.graph.dropout(x, dropoutKeys(net, net.graph.shape(x)[0]), rate, hash(module) | 0);
+}
+
+/** A row that was picked out of others keeps its key, so that picking changes no mask. */
+function dropoutKeys({ graph, picked }: Network, rows: Dim): Value {
+  const keys = (count: Dim) => graph.input(dropoutKeysName(String(count)), { shape: [count], dtype: 'i32' });
+  const isPicked = picked !== undefined && graph.shape(picked.rows)[0] === rows;
+  return isPicked ? graph.gather(keys(picked.of), picked.rows) : keys(rows);
 }
 
 /** The input that holds a key for each row of matrices with this symbolic number of rows. */

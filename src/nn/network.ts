@@ -3,7 +3,7 @@ import { LorikeetError } from '../errors.ts';
 import type { TensorLocation } from '../formats/safetensors.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { Value } from '../graph/ir.ts';
-import type { Shape } from '../graph/shape.ts';
+import type { Dim, Shape } from '../graph/shape.ts';
 
 /**
  * One tensor of the model. LoRA and full fine-tuning differ in roles alone: optimizer, checkpoint and merge look
@@ -45,6 +45,8 @@ export interface Network {
   training: boolean;
   /** Keep the inputs of each layer alone and compute its inside again in the backward pass. */
   recompute: boolean;
+  /** Where only rows [N] of a larger matrix go on: they, and the symbol of the number they were picked out of. */
+  picked?: { rows: Value; of: Dim };
 }
 
 /** One layer: a recompute region where the network wants them. */

@@ -1,4 +1,5 @@
 import { dataFindings } from './findings/data.ts';
+import { numberFindings } from './findings/numbers.ts';
 import { overfittingFindings } from './findings/overfitting.ts';
 import { progressFindings } from './findings/progress.ts';
 import { rateFindings } from './findings/rate.ts';
@@ -19,6 +20,7 @@ export interface Finding {
 export function findingsOf(story: RunStory): Finding[] {
   return [
     ...progressFindings(story),
+    ...numberFindings(story),
     ...rateFindings(story),
     ...overfittingFindings(story),
     ...dataFindings(story),

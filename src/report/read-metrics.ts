@@ -4,7 +4,7 @@ import { own } from '../data/rows/own.ts';
 import type { BaselineEvent } from '../train/events.ts';
 import { eachLine } from './bounded-files.ts';
 import { LineAccount } from './line-account.ts';
-import type { EvaluationPoint, FinishPoint, RunStory, StepPoint } from './run-story.ts';
+import type { EvaluationPoint, FinishPoint, RunStory, StepPoint, WarningPoint } from './run-story.ts';
 
 /** Longest line and longest file that are read: a step's line has 300 bytes, a million of them 300 MB. */
 const limits = { lineLimit: 64 * 1024, byteLimit: 512 * 2 ** 20 };
@@ -33,11 +33,21 @@ const stepLine = z.object({
   gradNorm: maybe(number),
   learningRate: maybe(number),
   labelTokens: maybe(number),
+  rows: maybe(number),
+  pictures: maybe(number),
+  rowTokens: maybe(number),
   tokens: maybe(number),
   tokensPerSecond: maybe(number),
   secondsLeft: maybe(number),
   seconds: maybe(number),
   memory: maybe(number),
+});
+const warningLine = z.object({
+  type: z.literal('warning'),
+  kind: z.enum(['not-finite', 'explosion', 'stuck']),
+  step,
+  applied: z.boolean(),
+  rows: z.array(z.object({ row: step, loss: number.nullable() })).max(4096),
 });
 const evaluateLine = z.object({
   type: z.literal('evaluate'),
@@ -69,16 +79,18 @@ export const finishLine = z.object({
   best: maybe(z.object({ step, loss: number }).nullable()),
   seconds: maybe(number),
   peakMemory: maybe(number),
+  pictures: maybe(z.object({ computed: number, fromMemory: number, fromDisk: number, replaced: number })),
 });
 
 export interface Metrics extends Pick<RunStory, 'baseline' | 'steps' | 'evaluations' | 'finish'> {
+  warnings: WarningPoint[];
   /** Sentences. */
   missing: string[];
 }
 
 /** Reads the file; throws `Unreadable` where there is none. */
 export function readMetrics(file: string): Metrics {
-  const metrics: Metrics = { steps: [], evaluations: [], missing: [] };
+  const metrics: Metrics = { steps: [], evaluations: [], warnings: [], missing: [] };
   const account = new LineAccount();
   const read = eachLine(file, limits, (line, isLast) => {
     const event = account.parsed(line, isLast);
@@ -107,6 +119,7 @@ function taker<T>(schema: z.ZodType<T>, put: (metrics: Metrics, event: T) => voi
 
 const takers = new Map<string, Taker>([
   ['step', taker<StepPoint>(stepLine, ({ steps }, event) => steps.push(event))],
+  ['warning', taker<WarningPoint>(warningLine, ({ warnings }, event) => warnings.push(event))],
   ['evaluate', taker<EvaluationPoint>(evaluateLine, ({ evaluations }, event) => evaluations.push(event))],
   [
     'baseline',

@@ -62,6 +62,7 @@ function storyOf(
     ...(metrics?.baseline && { baseline: metrics.baseline }),
     steps: metrics?.steps ?? [],
     evaluations: metrics?.evaluations ?? [],
+    ...(metrics && metrics.warnings.length > 0 && { warnings: metrics.warnings }),
     finish: metrics?.finish ?? record?.finish,
     scores: { start: start.value?.rows ?? [], last: last.value?.rows ?? [] },
     picture: (name) => readPicture(folder, name),

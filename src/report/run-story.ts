@@ -1,4 +1,4 @@
-import type { BaselineEvent, EvaluateEvent, FinishEvent, StepEvent } from '../train/events.ts';
+import type { BaselineEvent, EvaluateEvent, FinishEvent, StepEvent, WarningEvent } from '../train/events.ts';
 import type { RowScore } from '../train/row-scores.ts';
 import type { RunRecord } from '../train/run-folder.ts';
 
@@ -16,6 +16,8 @@ export interface RunStory {
   baseline?: BaselineEvent;
   steps: StepPoint[];
   evaluations: EvaluationPoint[];
+  /** Of numbers that went wrong, where the run gave any. */
+  warnings?: WarningPoint[];
   finish?: FinishPoint;
   /** Validation and training rows at the start and at the last evaluation. */
   scores: { start: RowScore[]; last: RowScore[] };
@@ -30,4 +32,5 @@ export interface RunStory {
 /** Other tools and older versions know less; what ours always have is optional here. */
 export type StepPoint = Pick<StepEvent, 'step' | 'loss'> & Partial<StepEvent>;
 export type EvaluationPoint = Pick<EvaluateEvent, 'step' | 'loss'> & Partial<EvaluateEvent>;
+export type WarningPoint = Pick<WarningEvent, 'kind' | 'step' | 'applied' | 'rows'>;
 export type FinishPoint = Pick<FinishEvent, 'status' | 'step'> & Partial<FinishEvent>;

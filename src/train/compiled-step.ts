@@ -1,4 +1,5 @@
 /** Runs of the compiled graphs: samples in, per-token losses and gradients out. Sessions open at their first use. */
+import { firstOf, type Layout, layOut } from '../data/pack.ts';
 import type { Graph } from '../graph/ir.ts';
 import {
   blankImage,
@@ -17,11 +18,11 @@ import {
   scoringGraph,
   trainingGraph,
   trainsVision,
-  visionGraph,
 } from '../models/qwen2-vl/forward.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
 import type { SessionOptions, TensorData } from '../runtime/session.ts';
-import { embeddingFeed, embedImage, type ImageInput } from './embed-images.ts';
+import { embeddingFeed, withPatches } from './embed-images.ts';
+import type { ImageEmbedder } from './image-embedder.ts';
 import { likeliest } from './likeliest.ts';
 import type {
   CompiledStep,
@@ -32,6 +33,7 @@ import type {
   TokenLoss,
   Trainable,
 } from './step.ts';
+import { plainCache } from './vision-cache.ts';
 
 /** A compiled model that can also say what any token of a text costs it. */
 export interface CompiledModelStep extends CompiledStep {
@@ -47,38 +49,43 @@ const rowsWithLogits = 128;
 /** Likeliest tokens that are told. */
 const shownTokens = 5;
 
+/** @param embedder what embeds pictures where the vision tower is not trained; a trained one stands in the step itself. */
 export function compileSteps(
   model: ModelDefinition,
   trainables: Trainable[],
   options: SessionOptions,
+  embedder = trainsVision(model) ? undefined : plainCache(model, options).embedder,
 ): CompiledModelStep {
-  return new SessionStep(model, trainables, options);
+  return new SessionStep(model, trainables, options, embedder);
 }
 
 class SessionStep implements CompiledModelStep {
   readonly trainables: Trainable[];
   readonly #model: ModelDefinition;
-  readonly #inlineVision: boolean;
-  /** What a frozen tower made of pictures that are still at hand: many rows ask about one. */
-  readonly #embedded = new WeakMap<Float32Array, Promise<Float32Array>>();
-  readonly #graphs: Record<'training' | 'scoring' | 'inspection' | 'vision', LazySession>;
+  readonly #embedder?: ImageEmbedder;
+  readonly #graphs: Record<'training' | 'scoring' | 'inspection', LazySession>;
 
-  constructor(model: ModelDefinition, trainables: Trainable[], options: SessionOptions) {
+  constructor(
+    model: ModelDefinition,
+    trainables: Trainable[],
+    options: SessionOptions,
+    embedder: ImageEmbedder | undefined,
+  ) {
     this.trainables = trainables;
     this.#model = model;
-    this.#inlineVision = trainsVision(model);
+    this.#embedder = embedder;
     const lazy = (build: (model: ModelDefinition) => Graph) => new LazySession(() => build(model), options);
     this.#graphs = {
       training: lazy(trainingGraph),
       scoring: lazy(scoringGraph),
       inspection: lazy(inspectionGraph),
-      vision: lazy(visionGraph),
     };
   }
 
   async evaluate(samples: Sample[]): Promise<SampleLoss[]> {
-    const feeds = await this.#feeds(samples);
-    const { rows, labels, counts } = labelRows(samples.map(({ encoded }) => encoded));
+    const layout = layOut(samples);
+    const feeds = await this.#feeds(layout);
+    const { rows, labels, counts } = labelRows(layout);
     const outputs = await this.#graphs.scoring.run(
       { ...feeds, ...vectors({ rows, labels }) },
       this.trainables,
@@ -87,14 +94,14 @@ class SessionStep implements CompiledModelStep {
   }
 
   async gradients(samples: Sample[], address: StepAddress): Promise<Gradients> {
-    const encoded = samples.map((sample) => sample.encoded);
-    const feeds = await this.#feeds(samples);
-    const { rows, labels, counts } = labelRows(encoded);
+    const layout = layOut(samples);
+    const feeds = await this.#feeds(layout);
+    const { rows, labels, counts } = labelRows(layout);
     const outputs = await this.#graphs.training.run(
-      { ...feeds, ...vectors({ rows, labels }), ...dropoutFeeds(encoded, this.#model, address) },
+      { ...feeds, ...vectors({ rows, labels }), ...dropoutFeeds(layout, this.#model, address) },
       this.trainables,
     );
-    const noImages = samples.every(({ patches }) => patches.length === 0);
+    const noImages = samples.every(({ images }) => images.length === 0);
     const gradients = this.trainables.flatMap(({ name }) => {
       const gradient = outputs[gradientName(name)] as Float32Array | undefined;
       return gradient && !(noImages && isVision(name)) ? [[name, gradient] as const] : [];
@@ -103,7 +110,7 @@ class SessionStep implements CompiledModelStep {
   }
 
   async explain(sample: Sample, positions: readonly number[]): Promise<TokenLoss[]> {
-    const feeds = await this.#feeds([sample]);
+    const feeds = await this.#feeds(layOut([sample]));
     const explained: TokenLoss[] = [];
     for (let start = 0; start < positions.length; start += rowsWithLogits) {
       const part = positions.slice(start, start + rowsWithLogits);
@@ -114,7 +121,7 @@ class SessionStep implements CompiledModelStep {
 
   async lossesAt(sample: Sample, positions: readonly number[]): Promise<Float32Array> {
     if (positions.length === 0) return new Float32Array(0);
-    const outputs = await this.#predict('scoring', await this.#feeds([sample]), sample, positions);
+    const outputs = await this.#predict('scoring', await this.#feeds(layOut([sample])), sample, positions);
     return splitLosses(outputs, [positions.length])[0].losses;
   }
 
@@ -126,30 +133,16 @@ class SessionStep implements CompiledModelStep {
 
   async close(): Promise<void> {
     for (const session of Object.values(this.#graphs)) await session.close();
+    await this.#embedder?.close();
   }
 
-  #embed(image: ImageInput): Promise<Float32Array> {
-    const known = this.#embedded.get(image.patches);
-    const embedding = known ?? embedImage(this.#graphs.vision, image, this.#model.config);
-    this.#embedded.set(image.patches, embedding);
-    return embedding;
-  }
-
-  async #feeds(samples: Sample[]): Promise<Feeds> {
+  async #feeds(layout: Layout<Sample>): Promise<Feeds> {
     const { config } = this.#model;
-    const encoded = samples.map((sample) => sample.encoded);
-    const images = samples.flatMap((sample) =>
-      sample.patches.map((patches, i) => ({ patches, grid: sample.encoded.grids[i] })),
-    );
-    const feeds = textFeeds(encoded, config);
-    if (this.#inlineVision)
-      return {
-        ...feeds,
-        ...visionFeeds(images.length > 0 ? images : [blankImage(config)], config, { mask: true }),
-      };
-    const embeddings: Float32Array[] = [];
-    for (const image of images) embeddings.push(await this.#embed(image));
-    return { ...feeds, ...embeddingFeed(embeddings, config) };
+    const images = layout.packs.flatMap((pack) => firstOf(layout, pack).images);
+    const feeds = textFeeds(layout, config);
+    if (this.#embedder) return { ...feeds, ...embeddingFeed(await this.#embedder.embed(images), config) };
+    const seen = images.length > 0 ? images.map(withPatches) : [blankImage(config)];
+    return { ...feeds, ...visionFeeds(seen, config, { mask: true }) };
   }
 }
 

@@ -1,9 +1,16 @@
+import { packedTokens, type SharedPrefix } from '../data/pack.ts';
+import { microBatches } from './micro-batches.ts';
+
 /** How large a row is once encoded; what packing, look-ahead and time estimates are made of. */
 export interface RowSize {
   tokens: number;
   labelTokens: number;
   /** Bytes of its pixel values. */
   pixelBytes: number;
+  /** Each of its pictures by content. */
+  pictures?: readonly string[];
+  /** What it shares with other rows of its file, where rows of a run shall share. */
+  prefix?: SharedPrefix;
 }
 
 /** One optimizer step as it lies ahead: micro-batches of indices into the rows that are used. */
@@ -20,7 +27,7 @@ export interface CourseOptions {
   /** The run ends here even in the middle of an epoch. */
   maxSteps?: number;
   /** A micro-batch holds as many rows as fit here; a longer row runs alone. */
-  packTokens: number;
+  maxTokens: number;
   /** The rows of each step of an epoch, epoch from 0. */
   stepsOfEpoch(epoch: number): Iterable<number[]>;
 }
@@ -32,7 +39,7 @@ export function* course(sizes: readonly RowSize[], options: CourseOptions): Gene
     for (const rows of options.stepsOfEpoch(epoch)) {
       if (step === options.maxSteps) return;
       step++;
-      yield { step, epoch: epoch + 1, batches: packRows(rows, sizes, options.packTokens) };
+      yield { step, epoch: epoch + 1, batches: microBatches(rows, sizes, options.maxTokens) };
     }
   }
 }
@@ -42,22 +49,9 @@ export function countSteps(rows: number, accumulation: number, epochs: number, m
   return Math.min(Math.ceil(rows / accumulation) * epochs, maxSteps ?? Number.POSITIVE_INFINITY);
 }
 
-/** Packs neighbouring rows together, in order, up to `packTokens`. */
-export function packRows(rows: readonly number[], sizes: readonly RowSize[], packTokens: number): number[][] {
-  const batches: number[][] = [];
-  let room = 0;
-  for (const row of rows) {
-    const { tokens } = sizes[row];
-    if (batches.length === 0 || tokens > room) {
-      batches.push([]);
-      room = packTokens;
-    }
-    batches[batches.length - 1].push(row);
-    room -= tokens;
-  }
-  return batches;
-}
-
-export function tokensOf(rows: readonly number[], sizes: readonly RowSize[]): number {
-  return rows.reduce((sum, row) => sum + sizes[row].tokens, 0);
+/** Tokens that go through the model in these micro-batches. */
+export function computedTokens(batches: Iterable<readonly number[]>, sizes: readonly RowSize[]): number {
+  let sum = 0;
+  for (const batch of batches) sum += packedTokens(batch.map((row) => sizes[row]));
+  return sum;
 }

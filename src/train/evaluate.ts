@@ -1,6 +1,6 @@
-import { packRows } from './course.ts';
 import type { ScoringEvent, Split } from './events.ts';
 import { finiteLoss } from './gradients.ts';
+import { microBatches } from './micro-batches.ts';
 import { type ScoredRow, scoredRow } from './score.ts';
 import type { SampleSource } from './source.ts';
 import type { CompiledStep } from './step.ts';
@@ -14,7 +14,8 @@ export interface ScoringPart<S extends string = Split> {
 }
 
 export interface ScoringOptions {
-  packTokens: number;
+  /** Tokens of rows that run together, at most. */
+  maxTokens: number;
   /** The step that errors and progress name; 0 is before the first. */
   step: number;
   stopped: () => boolean;
@@ -24,11 +25,11 @@ export interface ScoringOptions {
 const silent = 2000;
 const interval = 500;
 
-/** Puts rows through the model without dropout; gives nothing where it was stopped on the way. */
+/** Puts rows through the model without dropout, in their order; gives nothing where it was stopped on the way. */
 export async function* scoreRows<S extends string = Split>(
   model: Pick<CompiledStep, 'evaluate'>,
   parts: readonly ScoringPart<S>[],
-  { packTokens, step, stopped }: ScoringOptions,
+  { maxTokens, step, stopped }: ScoringOptions,
 ): AsyncGenerator<ScoringEvent, ScoredRow<S>[] | undefined> {
   const scored: ScoredRow<S>[] = [];
   const totalRows = parts.reduce((sum, { indices }) => sum + indices.length, 0);
@@ -36,7 +37,8 @@ export async function* scoreRows<S extends string = Split>(
   let speakAt = begun + silent;
   let rows = 0;
   for (const { split, source, indices } of parts) {
-    const batches = packRows(indices, source.sizes, packTokens);
+    const batches = microBatches(indices, source.sizes, maxTokens);
+    const byIndex = new Map<number, ScoredRow<S>>();
     let batch = 0;
     for await (const samples of source.stream(batches)) {
       if (stopped()) return undefined;
@@ -44,7 +46,7 @@ export async function* scoreRows<S extends string = Split>(
       const results = samples.length > 0 ? await model.evaluate(samples) : [];
       samples.forEach((sample, i) => {
         finiteLoss(sample, results[i].losses, { step, file: source.file });
-        scored.push(scoredRow(split, sample.encoded, results[i]));
+        byIndex.set(sample.index, scoredRow(split, sample.encoded, results[i]));
       });
       const now = performance.now();
       if (now < speakAt || rows === totalRows) continue;
@@ -52,6 +54,7 @@ export async function* scoreRows<S extends string = Split>(
       const secondsLeft = ((now - begun) / 1000 / rows) * (totalRows - rows);
       yield { type: 'scoring', step, rows, totalRows, secondsLeft };
     }
+    scored.push(...indices.flatMap((index) => byIndex.get(index) ?? []));
   }
   return scored;
 }

@@ -1,10 +1,12 @@
+import type { CacheFacts } from '../cache/matrix-cache.ts';
 import type { DataCheck } from '../check/data-check.ts';
 import type { LoraConfig } from '../config/schema.ts';
 import type { Interval } from '../metrics/bootstrap.ts';
+import type { Sharing } from './sharing.ts';
 
 /**
- * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate` and
- * `finish` are the lines of `metrics.jsonl` as they stand here.
+ * What a run tells while it goes on. Events are plain JSON: they cross threads, and `baseline`, `step`, `evaluate`,
+ * `warning` and `finish` are the lines of `metrics.jsonl` as they stand here.
  */
 export type TrainEvent =
   | CheckEvent
@@ -13,10 +15,31 @@ export type TrainEvent =
   | StartEvent
   | EstimateEvent
   | StepEvent
+  | WarningEvent
   | ScoringEvent
   | BaselineEvent
   | EvaluateEvent
+  | CheckpointEvent
   | FinishEvent;
+
+/**
+ * The fields of events that tell of time and memory: all else is the same, bit for bit, whenever the same run is run again
+ * on the same machine, interrupted or not.
+ */
+export const timingFields: readonly string[] = [
+  'tokensPerSecond',
+  'secondsLeft',
+  'seconds',
+  'totalSeconds',
+  'memory',
+  'peakMemory',
+];
+
+/** An event, or a line of `metrics.jsonl`, without them. */
+export function withoutTiming<T extends object>(event: T): Partial<T> {
+  const kept = Object.entries(event).filter(([name]) => !timingFields.includes(name));
+  return Object.fromEntries(kept) as Partial<T>;
+}
 
 /** Something that the run decided, and why. Kept in `run.json`. */
 export interface Decision {
@@ -97,7 +120,18 @@ export interface StartEvent {
   trained: { tensors: number; parameters: number; modules: number };
   epochs: number;
   totalSteps: number;
+  /** What the training rows have in common, and what of it is computed once. */
+  sharing: Sharing;
   decisions: Decision[];
+  /** Each time that the run was gone on with after an interruption, this one last; absent where it never was. */
+  resumed?: Resumption[];
+}
+
+export interface Resumption {
+  /** ISO 8601. */
+  at: string;
+  /** Steps that were kept: those after it were done again. */
+  step: number;
 }
 
 /** The model that training starts from. */
@@ -133,16 +167,37 @@ export interface StepEvent {
   /** The rate that this step used. */
   learningRate: number;
   labelTokens: number;
-  /** Tokens, those of images counted, that went through the model. */
+  /** Rows of the step, without those that were lost. */
+  rows: number;
+  /** Distinct pictures of these rows. */
+  pictures: number;
+  /** Tokens of these rows as separate samples, those of images counted. */
+  rowTokens: number;
+  /** Tokens that went through the model: what rows share counts once in each pack. */
   tokens: number;
   /** Timing: over the last steps, without evaluations. */
   tokensPerSecond: number;
   /** Timing: what is left of the run, evaluations counted in. */
   secondsLeft: number;
-  /** Timing: since training began, evaluations counted in. */
+  /** Timing: since training began, evaluations counted in; what lay between a stop and its resume is not. */
   seconds: number;
   /** Bytes that the process holds in memory, mapped weights counted as far as they were touched. */
   memory: number;
+}
+
+/** The numbers of a step went wrong, and the run goes on (`train.onNotFinite`, `train.explosion`, `train.onStuck`). */
+export interface WarningEvent {
+  type: 'warning';
+  kind: 'not-finite' | 'explosion' | 'stuck';
+  step: number;
+  /** Whether the step's update was applied. */
+  applied: boolean;
+  /** What was seen, in sentences. */
+  text: string;
+  /** The data file that the rows are of. */
+  file?: string;
+  /** The rows to blame, the worst first, with their mean loss where it is known. */
+  rows: { row: number; loss: number | null }[];
 }
 
 /** An evaluation is under way; comes about twice a second where it takes long. */
@@ -199,6 +254,15 @@ export interface EvaluateEvent extends Evaluation {
   best: boolean;
 }
 
+/** A checkpoint is whole and can be gone on from. */
+export interface CheckpointEvent {
+  type: 'checkpoint';
+  /** Steps that it stands for. */
+  step: number;
+  /** Its folder. */
+  path: string;
+}
+
 /** The run is over and its folder is whole. */
 export interface FinishEvent {
   type: 'finish';
@@ -213,4 +277,6 @@ export interface FinishEvent {
   seconds: number;
   /** The most that the process held in memory, bytes. */
   peakMemory: number;
+  /** Where what the vision tower made of pictures came from; absent where the tower was trained. */
+  pictures?: CacheFacts;
 }

@@ -10,11 +10,19 @@ export interface GradientSum {
   reached: Set<string>;
   loss: number;
   labelTokens: number;
+  /** What each row cost. */
+  rows: RowLoss[];
+}
+
+/** A row of a step and its mean loss over its label tokens. */
+export interface RowLoss {
+  row: number;
+  loss: number;
 }
 
 export function createGradientSum(trainables: readonly Trainable[]): GradientSum {
   const values = new Map(trainables.map(({ name, values }) => [name, new Float32Array(values.length)]));
-  return { values, reached: new Set(), loss: 0, labelTokens: 0 };
+  return { values, reached: new Set(), loss: 0, labelTokens: 0, rows: [] };
 }
 
 export function clearGradientSum(sum: GradientSum): void {
@@ -22,6 +30,7 @@ export function clearGradientSum(sum: GradientSum): void {
   sum.reached.clear();
   sum.loss = 0;
   sum.labelTokens = 0;
+  sum.rows = [];
 }
 
 /** Where a loss was computed, for errors. */
@@ -34,8 +43,11 @@ export interface LossPlace {
 /** Adds one micro-batch; stops at the first number that is not finite, with the rows it came from. */
 export function addGradients(sum: GradientSum, samples: Sample[], result: Gradients, place: LossPlace): void {
   samples.forEach((sample, i) => {
-    sum.loss += finiteLoss(sample, result.samples[i].losses, place);
-    sum.labelTokens += result.samples[i].losses.length;
+    const { losses } = result.samples[i];
+    const loss = finiteLoss(sample, losses, place);
+    sum.loss += loss;
+    sum.labelTokens += losses.length;
+    sum.rows.push({ row: sample.encoded.row, loss: loss / losses.length });
   });
   const rows = samples.map((sample) => sample.encoded.row);
   for (const [name, gradient] of result.gradients) {

@@ -7,10 +7,14 @@ import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
 import { shuffle, stream } from '../random.ts';
-import { type CourseStep, countSteps, course } from './course.ts';
+import { count } from '../words.ts';
+import { type CourseStep, countSteps, course, type RowSize } from './course.ts';
+import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
 import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
 import type { LoopSettings } from './loop.ts';
+import { type LostRows, restoreLost } from './lost-rows.ts';
+import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
 
 export type SplitPlan = CheckedSplit;
 
@@ -22,6 +26,9 @@ export interface Plan {
   tokenizer: ChatTokenizer;
   train: SplitPlan;
   validation?: SplitPlan;
+  /** The rows of each split as the run packs them. */
+  sizes: { train: RowSize[]; validation?: RowSize[] };
+  sharing: Sharing;
   check: DataCheck;
   settings: LoopSettings;
   /** Training rows, of those that are used, that evaluations score beside the validation data. */
@@ -33,10 +40,13 @@ export interface Plan {
 /**
  * The one place that sees the whole config. Reads and checks all data, counts the steps and says what was decided
  * and why. Gives nothing where it was stopped. Throws for anything that a run could not get past.
+ *
+ * @param lost rows that an interrupted run lost after its check: they keep their places in the order.
  */
 export async function* makePlan(
   loaded: LoadedConfig,
   stopped: () => boolean,
+  lost?: LostRows,
 ): AsyncGenerator<CheckEvent | NoticeEvent, Plan | undefined> {
   const { config } = loaded;
   checkAdapterPlace(config);
@@ -45,14 +55,21 @@ export async function* makePlan(
   const checked = yield* checkData(config.data, encoder, stopped);
   if (!checked) return undefined;
   const { train, validation, check } = checked;
+  for (const split of [train, validation]) if (split) restoreLost(split.survey, lost);
   const { tokenizer } = encoder;
-  const plan = { ...planSteps(loaded, train, validation), check, encoder: settings, tokenizer };
+  const plan = {
+    ...planSteps(loaded, encoder.vocabulary, train, validation),
+    check,
+    encoder: settings,
+    tokenizer,
+  };
   for (const text of warnings(plan)) yield { type: 'notice', text };
   return plan;
 }
 
 function planSteps(
   loaded: LoadedConfig,
+  vocabulary: number,
   train: SplitPlan,
   validation?: SplitPlan,
 ): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
@@ -71,27 +88,58 @@ function planSteps(
     maxGradNorm: words.maxGradNorm || Number.POSITIVE_INFINITY,
     evaluateEvery: words.evaluateEvery || totalSteps,
     evaluateStart: words.evaluateStart,
-    packTokens: words.packTokens,
+    maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
+    numbers: {
+      onNotFinite: words.onNotFinite,
+      explosion: words.explosion,
+      onExplosion: words.onExplosion,
+      onStuck: words.onStuck,
+      vocabulary,
+      warmupSteps,
+    },
+    saveEvery: words.saveEvery,
   };
-  const indices = [...train.survey.sizes.keys()];
-  const { seed, gradientAccumulation: accumulation } = words;
-  const walk = () =>
-    course(train.survey.sizes, {
-      ...words,
-      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { epoch, seed, shuffle: words.shuffle, accumulation }),
-    });
-  const decisions = [...loaded.decisions.map(explainWord), ...decide(config, settings, train, validation)];
+  const sizes = {
+    train: rowSizes(train.survey, config.pack),
+    ...(validation && { validation: rowSizes(validation.survey, config.pack) }),
+  };
+  const indices = [...sizes.train.keys()];
+  const { seed } = words;
+  const walk = courseOf(config, sizes.train);
+  const sharing = sharingOf(walk(), sizes.train);
+  const decisions = [
+    ...loaded.decisions.map((word) => explainWord(word, loaded)),
+    ...decide(config, settings, train, validation),
+    ...describeSharing(config, sharing),
+  ];
   const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
   gapRows.sort((a, b) => a - b);
-  return { config, method, train, validation, settings, gapRows, course: walk, decisions };
+  return { config, method, train, validation, sizes, sharing, settings, gapRows, course: walk, decisions };
 }
 
-function explainWord({ key, value, from }: ConfigDecision): Decision {
+/** Rows without a picture share their system text too, but are shuffled one by one. */
+function courseOf({ train, pack }: Config, sizes: readonly RowSize[]): () => Iterable<CourseStep> {
+  const { seed, shuffle, gradientAccumulation: accumulation } = train;
+  const indices = [...sizes.keys()];
+  const groups = pack.order === 'groups' && {
+    of: (row: number) => (sizes[row].pictures?.length ? sizes[row].prefix?.group : undefined),
+    mostRows: pack.maxBranches,
+  };
+  const options = { seed, shuffle, accumulation, ...(groups && { groups }) };
+  return () =>
+    course(sizes, {
+      ...train,
+      maxTokens: pack.maxTokens,
+      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { ...options, epoch }),
+    });
+}
+
+function explainWord({ key, value, from }: ConfigDecision, { repeats }: LoadedConfig): Decision {
   const reasons = {
     default: 'the default',
-    file: 'the config file',
+    file: repeats ? `the run that is repeated, ${repeats.file}` : 'the config file',
     'command line': '--set on the command line',
   };
   return { what: key, value, reason: reasons[from] };
@@ -105,12 +153,12 @@ function decide(
 ): Decision[] {
   const { rows } = train.survey;
   const perEpoch = Math.ceil(rows.length / words.gradientAccumulation);
-  const count = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
+  const steps = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
   const decisions: Decision[] = [
     {
       what: 'totalSteps',
       value: totalSteps,
-      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${count}` : count,
+      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${steps}` : steps,
     },
   ];
   if (words.warmupRatio !== undefined) {
@@ -120,11 +168,19 @@ function decide(
   for (const split of [train, validation]) {
     if (split) decisions.push(...describeSplit(split, data.onBadRow));
   }
+  decisions.push({ what: 'checkpoints', ...describeSaving(words) });
   if (validation && evaluateEvery > totalSteps) {
     const reason = `train.evaluateEvery ${evaluateEvery} is beyond the last step`;
     decisions.push({ what: 'evaluations', value: 'at the end alone', reason });
   }
   return decisions;
+}
+
+function describeSaving({ saveEvery, keep }: Config['train']): Omit<Decision, 'what'> {
+  if (saveEvery === 0)
+    return { value: 'none', reason: 'train.saveEvery 0: an interrupted run cannot be resumed' };
+  const value = saveEvery === undefined ? 'every ten minutes' : `every ${count(saveEvery, 'step')}`;
+  return { value, reason: `and where the run is stopped; the newest ${keep} are kept (train.keep)` };
 }
 
 function describeSplit({ dataset, survey }: SplitPlan, onBadRow: string): Decision[] {

@@ -1,5 +1,10 @@
 import type { RowSize } from './course.ts';
-import type { Sample } from './step.ts';
+import type { Sample, SampleImage } from './step.ts';
+
+/** A sample and its index among the rows that are used. */
+export interface LoadedSample extends Sample {
+  index: number;
+}
 
 /** The rows of a split that are used, by index from 0. */
 export interface SampleSource {
@@ -7,7 +12,7 @@ export interface SampleSource {
   /** The data file, for errors. */
   file?: string;
   /** Loads batches in order, ahead of the one that is asked for. A batch lacks the rows that were skipped. */
-  stream(batches: Iterable<number[]>): AsyncGenerator<Sample[]>;
+  stream(batches: Iterable<number[]>): AsyncGenerator<LoadedSample[]>;
 }
 
 export interface SourceOptions {
@@ -15,6 +20,8 @@ export interface SourceOptions {
   load(index: number): Promise<Sample | undefined>;
   /** Pixel bytes that may wait in memory; one batch is always loaded ahead. */
   lookAheadBytes: number;
+  /** Called with the pictures of a batch before it is handed out, and with those of batches behind it that are loaded. */
+  embed?: (images: readonly SampleImage[], ahead: readonly SampleImage[]) => Promise<unknown>;
   file?: string;
 }
 
@@ -23,15 +30,17 @@ export function createSource(sizes: readonly RowSize[], options: SourceOptions):
 }
 
 interface Waiting {
-  samples: Promise<Sample[]>;
+  samples: Promise<LoadedSample[]>;
+  /** The same, once they are there. */
+  loaded: LoadedSample[];
   bytes: number;
 }
 
 async function* streamBatches(
   batches: Iterable<number[]>,
   sizes: readonly RowSize[],
-  { load, lookAheadBytes }: SourceOptions,
-): AsyncGenerator<Sample[]> {
+  { load, lookAheadBytes, embed }: SourceOptions,
+): AsyncGenerator<LoadedSample[]> {
   const ahead = batches[Symbol.iterator]();
   const waiting: Waiting[] = [];
   let bytes = 0;
@@ -53,14 +62,32 @@ async function* streamBatches(
     const samples = await first.samples;
     bytes -= first.bytes;
     refill(); // the next ones load while the caller computes
+    await embed?.(
+      imagesOf(samples),
+      waiting.flatMap(({ loaded }) => imagesOf(loaded)),
+    );
     yield samples;
   }
 }
 
+function imagesOf(samples: readonly Sample[]): SampleImage[] {
+  return samples.flatMap(({ images }) => images);
+}
+
 function requestBatch(batch: number[], sizes: readonly RowSize[], load: SourceOptions['load']): Waiting {
   const samples = Promise.all(batch.map(load)).then((loaded) =>
-    loaded.filter((sample) => sample !== undefined),
+    loaded.flatMap((sample, i) => {
+      const index = batch[i];
+      return sample ? [{ ...sample, index, prefix: sizes[index].prefix }] : [];
+    }),
   );
-  samples.catch(() => {}); // seen where the batch is awaited, which may be much later
-  return { samples, bytes: batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0) };
+  const bytes = batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0);
+  const waiting: Waiting = { samples, loaded: [], bytes };
+  samples.then(
+    (loaded) => {
+      waiting.loaded = loaded;
+    },
+    () => {}, // seen where the batch is awaited, which may be much later
+  );
+  return waiting;
 }

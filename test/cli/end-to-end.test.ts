@@ -46,7 +46,11 @@ function load(name: string): EndToEndCase {
 }
 
 /** Model, first adapter, data files and config of a case, as a person would have them. Returns the config's path. */
-async function setUp(found: EndToEndCase, place: string, train: object): Promise<string> {
+async function setUp(
+  found: EndToEndCase,
+  place: string,
+  changes: { train: object; pack: object },
+): Promise<string> {
   const model = join(place, 'model');
   writeTinyCheckpoint(model, found);
   copyPublished(model);
@@ -61,7 +65,8 @@ async function setUp(found: EndToEndCase, place: string, train: object): Promise
     adapter: 'first',
     data: { train: 'train.jsonl', validation: 'validation.jsonl', images: data },
     image: { maxPixels: found.maxPixels },
-    train: { ...found.training, shuffle: false, evaluateEvery: 0, ...train },
+    train: { ...found.training, shuffle: false, evaluateEvery: 0, ...changes.train },
+    pack: changes.pack,
     output: 'run',
   };
   writeFileSync(join(place, 'config.yaml'), JSON.stringify(words));
@@ -96,17 +101,23 @@ describe.skipIf(!present)(
   'lorikeet train does what the Trainer does (skipped where ../shared is absent)',
   () => {
     it.each([
-      ['flat', 'rows of VQA-RAD', { packTokens: 1, recompute: false }],
-      ['messages', 'several pictures, turns and look-alikes', { packTokens: 200, recompute: true }],
-    ])('%s: %s', async (name, _, train) => {
+      ['flat', 'rows of VQA-RAD', { pack: { maxTokens: 1 }, train: { recompute: false } }],
+      ['flat', 'rows of VQA-RAD that share their pictures', { pack: { maxTokens: 2000 }, train: {} }],
+      [
+        'messages',
+        'several pictures, turns and look-alikes',
+        { pack: { maxTokens: 200 }, train: { recompute: true } },
+      ],
+    ])('%s: %s', async (name, _, changes) => {
       const found = load(name);
       const place = mkdtempSync(join(folder, `${name}-`));
-      expect(await lorikeet('train', await setUp(found, place, train))).toEqual({ code: 0, stderr: '' });
+      expect(await lorikeet('train', await setUp(found, place, changes))).toEqual({ code: 0, stderr: '' });
       const lines = metrics(place);
-      expectSteps(
-        lines.filter((line) => line.type === 'step'),
-        found.steps,
-      );
+      const steps = lines.filter((line) => line.type === 'step');
+      expectSteps(steps, found.steps);
+      // Three pictures in the file's order, four rows a step: each step shares, and two groups are cut.
+      const shares = steps.map(({ tokens, rowTokens }) => tokens < rowTokens);
+      if (name === 'flat') expect(new Set(shares)).toEqual(new Set([changes.pack.maxTokens > 1]));
       const evaluation = lines.find((line) => line.type === 'evaluate')!;
       for (const [key, value] of Object.entries(found.evaluation) as [
         keyof EndToEndCase['evaluation'],

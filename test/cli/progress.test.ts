@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createProgress } from '../../src/cli/progress.ts';
+import { describeStart } from '../../src/cli/start.ts';
 import type { StartEvent, StepEvent, TrainEvent } from '../../src/train/events.ts';
 import { trainCheck } from '../check/split-check.ts';
 
@@ -31,6 +32,7 @@ const start: StartEvent = {
   trained: { tensors: 392, parameters: 18_464_768, modules: 196 },
   epochs: 3,
   totalSteps: 576,
+  sharing: { rows: 9192, rowTokens: 300_000, tokens: 100_000, picturesPerStep: 2.4 },
   decisions: [],
 };
 
@@ -42,6 +44,9 @@ const step = (n: number): StepEvent => ({
   gradNorm: 0.25,
   learningRate: 5e-6,
   labelTokens: 10,
+  rows: 16,
+  pictures: 2,
+  rowTokens: 300,
   tokens: 100,
   tokensPerSecond: 123,
   secondsLeft: 3600,
@@ -151,5 +156,40 @@ describe('rows that are lost on the way', () => {
     const text = told(skips, false, () => 0);
     expect(text.match(/damaged/g)).toHaveLength(3);
     expect(text).toContain('Further train rows that are skipped are named in run.json alone.');
+  });
+
+  it('names three warnings of a kind', () => {
+    const warnings = [11, 12, 13, 14].map((step): TrainEvent => {
+      return { type: 'warning', kind: 'explosion', step, applied: true, text: `norm of ${step}`, rows: [] };
+    });
+    const stuck: TrainEvent = {
+      type: 'warning',
+      kind: 'stuck',
+      step: 15,
+      applied: true,
+      text: 'stuck',
+      rows: [],
+    };
+    const text = told([...warnings, stuck], false, () => 0);
+    expect(text).toContain('Warning: step 13: norm of 13');
+    expect(text).not.toContain('norm of 14');
+    expect(text).toContain('Further warnings of this kind stand in metrics.jsonl alone.');
+    expect(text).toContain('Warning: step 15: stuck');
+  });
+});
+
+describe('the line of pictures at the start', () => {
+  const told = (decisions: StartEvent['decisions']) =>
+    /Vision +(.*)/.exec(describeStart({ ...start, decisions }))?.[1];
+
+  it('says how many are known, or why none is kept', () => {
+    const kept = { what: 'vision cache', value: 'f32', reason: 'frozen' };
+    const known = { what: 'pictures known', value: '12 of 314', reason: 'in a folder' };
+    expect(told([kept, known])).toBe(
+      '12 of 314 pictures known already; each other passes the tower once and is kept as f32',
+    );
+    expect(told([{ ...kept, value: 'off', reason: 'the vision tower is trained' }])).toBe(
+      'pictures pass the tower whenever they are needed: the vision tower is trained',
+    );
   });
 });

@@ -14,6 +14,7 @@ describe('meaningOf', () => {
       'gradClip',
       'iters',
       'columns',
+      'packTokens',
     ]) {
       const word = /^Use ([\w.]+?)\.?$/.exec(meaningOf(key, ''))?.[1];
       expect(names.has(word ?? ''), `${key} -> ${word}`).toBe(true);
@@ -23,6 +24,12 @@ describe('meaningOf', () => {
   it('lists what a section knows where nothing is near', () => {
     expect(meaningOf('frobnicate', 'image')).toBe('image knows: minPixels, maxPixels, sixteenBit.');
     expect(meaningOf('frobnicate', '')).toBe(`The file knows: ${wordsOf('').join(', ')}.`);
+  });
+
+  it('takes a precision for that of all arithmetic, as it is elsewhere', () => {
+    for (const section of ['', 'train']) expect(meaningOf('precision', section)).toContain('computes in f32');
+    expect(meaningOf('cache_latents', 'train')).toContain('computed once and kept');
+    expect(meaningOf('freeze_vision_tower', '')).toContain('frozen unless');
   });
 
   it('copes with absurd keys', () => {
@@ -45,7 +52,18 @@ describe('distance', () => {
 
 describe('words', () => {
   it('are those of the schema', () => {
-    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train']);
-    expect(wordsOf('')).toEqual(['model', 'adapter', 'data', 'image', 'lora', 'full', 'train', 'output']);
+    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'pack', 'cache']);
+    expect(wordsOf('')).toEqual([
+      'model',
+      'adapter',
+      'data',
+      'image',
+      'lora',
+      'full',
+      'train',
+      'pack',
+      'cache',
+      'output',
+    ]);
   });
 });

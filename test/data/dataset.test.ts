@@ -15,6 +15,26 @@ const question = async (dataset: Awaited<ReturnType<typeof open>>, index: number
   return part.type === 'text' && part.text;
 };
 
+describe('a data file of brackets alone', () => {
+  const brackets = (values: number) => `[${'[],'.repeat(values)}0]`;
+
+  it('is refused before it fills the memory, as one array and as a line', async () => {
+    const folder = folderOf({ 'a.json': brackets(16_000_000), 'a.jsonl': `{"a":${brackets(4_000_000)}}\n` });
+    await expect(open(folder, 'a.json')).rejects.toThrow(
+      /a\.json: JSON of at most 16000000 values expected, got more/,
+    );
+    await expect(open(folder, 'a.jsonl')).rejects.toThrow(
+      /a\.jsonl:1, row 0: JSON of at most 4000000 values/,
+    );
+  });
+
+  it('is not taken for one where they stand in a text', async () => {
+    const row = { image: '0.png', question: `[,{"\\${'[,'.repeat(2_100_000)}`, answer: 'a' };
+    const dataset = await open(folderOf({ ...pictures, 'a.jsonl': [row] }), 'a.jsonl');
+    expect(await question(dataset, 0)).toBe(row.question);
+  });
+});
+
 describe('a data file', () => {
   it.each([
     ['lines', jsonLines([row(0), row(1), row(2)])],

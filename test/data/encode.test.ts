@@ -188,6 +188,16 @@ describe('bad conversations', () => {
   });
 });
 
+describe('a picture of a million tokens', () => {
+  it('is refused before they are written down', async () => {
+    const tokenizer = await tokenizerOf(tinyFolder);
+    const options = { ...encodeOptions(tokenizer, [1]), tokenCount: () => 2 ** 31, maxLength: 2048 };
+    expect(() => encodeExample(exampleOf(single('Q', 'A'), 4), options)).toThrow(
+      /^row 4: at most 1048576 tokens expected, got one picture of 2147483648\. Lower image\.maxPixels\.$/,
+    );
+  });
+});
+
 describe('other templates', () => {
   const withTemplate = async (source: string) => {
     const tokenizer = await tokenizerOf(tinyFolder);

@@ -32,4 +32,43 @@ describe('stepsOfEpoch', () => {
     stepsOfEpoch(rows, options);
     expect(rows).toEqual(before);
   });
+
+  describe('of groups', () => {
+    // 24 rows: three groups of 7, three rows alone.
+    const of = (row: number) => (row < 42 ? Math.floor(row / 14) : undefined);
+    const grouped = { ...options, accumulation: 24, groups: { of, mostRows: 3 } };
+    const runsOf = (order: number[]) => {
+      const runs: number[][] = [];
+      for (const row of order) {
+        const last = runs.at(-1);
+        if (last && of(row) !== undefined && of(row) === of(last[0])) last.push(row);
+        else runs.push([row]);
+      }
+      return runs;
+    };
+
+    it('leaves up to mostRows of a group beside each other, in parts of equal size', () => {
+      for (const epoch of [0, 1, 2, 3]) {
+        const [order] = stepsOfEpoch(rows, { ...grouped, epoch });
+        expect([...order].sort((a, b) => a - b)).toEqual(rows);
+        // Two parts of a group may meet by chance: 7 = 2 + 3 + 2.
+        for (const run of runsOf(order))
+          if (of(run[0]) !== undefined) expect([2, 3, 4, 5, 7]).toContain(run.length);
+        expect(runsOf(order).length).toBeLessThan(
+          runsOf(stepsOfEpoch(rows, { ...grouped, epoch, groups: undefined })[0]).length,
+        );
+      }
+    });
+
+    it('puts other rows of a group together in each epoch, by seed and epoch alone', () => {
+      const first = (epoch: number) => stepsOfEpoch(rows, { ...grouped, epoch })[0];
+      expect(first(0)).toEqual(first(0));
+      const parts = (epoch: number) => runsOf(first(epoch)).map((run) => run.sort((a, b) => a - b).join());
+      expect(new Set(parts(0))).not.toEqual(new Set(parts(1)));
+    });
+
+    it("keeps the file's order where nothing is shuffled", () => {
+      expect(stepsOfEpoch(rows, { ...grouped, shuffle: false })[0]).toEqual(rows);
+    });
+  });
 });

@@ -25,6 +25,25 @@ describe('a chat template', () => {
     );
   });
 
+  it.each([
+    "{{ ''.constructor.constructor('return process')() }}",
+    "{{ messages.__proto__.polluted }}{{ messages['constructor']['prototype'] }}",
+    '{% set messages[0].__proto__ = 1 %}',
+    "{{ messages | map(attribute='constructor') | list }}",
+    "{{ range.constructor('return process')() }}",
+    "{{ raise_exception.call.constructor('return process')() }}",
+    '{{ namespace(__proto__=messages).polluted }}',
+  ])('reaches nothing by %s', (source) => {
+    let written = '';
+    try {
+      written = render(source);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'tokenizer' });
+    }
+    expect(written).not.toMatch(/process|function|native/);
+    expect({}).not.toHaveProperty('polluted');
+  });
+
   it('keeps its words when it raises', () => {
     expect(() => render("{{ raise_exception('no system please') }}")).toThrow(
       /chat_template.jinja: the chat template failed: .*no system please/,
@@ -43,6 +62,15 @@ describe('a chat template', () => {
     [
       'doubles a list',
       `{% set ns = namespace(x=[1, 2]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}`,
+    ],
+    [
+      'holds a list in a list twice, which takes no room until it is written out',
+      '{% set ns = namespace(x=[1]) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}',
+    ],
+    ['indents for ever', '{{ "a\nb" | indent(2000000000) }}'],
+    [
+      'puts one text between all letters of another',
+      `{{ "${'x'.repeat(2 ** 19)}" | replace("", "${'y'.repeat(2 ** 18)}") }}`,
     ],
     ['counts too far', '{% for i in range(1000000000) %}{% endfor %}'],
     ['never ends', '{% for i in range(60000) %}{% for j in range(60000) %}{{ j }}{% endfor %}{% endfor %}'],

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -193,6 +193,49 @@ describe('the files', () => {
     await expect(loading).rejects.toMatchObject({
       code: 'tokenizer',
       message: expect.stringMatching(message),
+    });
+  });
+
+  it.each<[string, (json: Record<string, unknown>) => void]>([
+    [
+      'a pre-tokenizer that is a number',
+      (json) => Object.assign(json, { pre_tokenizer: { type: 'Sequence', pretokenizers: 1 } }),
+    ],
+    [
+      'a model without merges',
+      (json) => Object.assign(json, { model: { type: 'BPE', vocab: { a: 0 }, merges: 7 } }),
+    ],
+  ])('with %s are refused in words for people', async (_, edit) => {
+    const loading = loadTokenizer(changed({ 'tokenizer.json': edit }));
+    await expect(loading).rejects.toMatchObject({ code: 'tokenizer' });
+    await expect(loading).rejects.not.toThrow(/is not a function|undefined/);
+  });
+
+  it('whose fault shows with the first text say so then', async () => {
+    const split = { type: 'Split', pattern: { Regex: 'a' }, behavior: {}, invert: false };
+    const folder = changed({ 'tokenizer.json': (json) => Object.assign(json, { pre_tokenizer: split }) });
+    const { encodeText } = await loadTokenizer(folder);
+    expect(() => encodeText('banana')).toThrow(
+      /tokenizer\.json: a text expected to become tokens.*not as the format/s,
+    );
+  });
+
+  it('with a regular expression that never ends are refused when it does not', async () => {
+    const split = { type: 'Split', pattern: { Regex: '^(a+)+$' }, behavior: 'Isolated', invert: false };
+    const folder = changed({ 'tokenizer.json': (json) => Object.assign(json, { pre_tokenizer: split }) });
+    const tokenizer = await loadTokenizer(folder);
+    expect(tokenizer.encodeText('aab').length).toBeGreaterThan(0);
+    expect(() => tokenizer.encodeText(`${'a'.repeat(50)}b`)).toThrow(
+      /expected to become tokens.*more than \d+ s/s,
+    );
+  });
+
+  it('that are folders are refused', async () => {
+    const folder = changed({ 'chat_template.jinja': null });
+    mkdirSync(join(folder, 'chat_template.jinja'));
+    await expect(loadTokenizer(folder)).rejects.toMatchObject({
+      code: 'tokenizer',
+      what: expect.stringContaining('could not be read'),
     });
   });
 

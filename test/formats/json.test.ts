@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { parseJson } from '../../src/formats/json.ts';
+import { holdsMoreValues, parseJson } from '../../src/formats/json.ts';
+
+describe('holdsMoreValues', () => {
+  const holds = (text: string, most: number) => holdsMoreValues(Buffer.from(text), most);
+
+  it('counts what opens and parts values, and nothing inside of strings', () => {
+    // 7: two lists, an object, four commas.
+    const text = '[1,[2,3],{"a,[":"\\",{[","b":4}]';
+    expect([6, 7].map((most) => holds(text, most))).toEqual([true, false]);
+    expect(holds(`["${',[{'.repeat(1000)}"]`, 2)).toBe(false);
+    expect(holds('[],'.repeat(1000), 1999)).toBe(true);
+    expect(holds('[],'.repeat(1000), 2000)).toBe(false);
+  });
+});
 
 describe('parseJson', () => {
   it.each([

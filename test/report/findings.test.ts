@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findingsOf } from '../../src/report/findings.ts';
-import type { RunStory } from '../../src/report/run-story.ts';
+import type { RunStory, WarningPoint } from '../../src/report/run-story.ts';
 import type { RowScore } from '../../src/train/row-scores.ts';
 import type { RunRecord } from '../../src/train/run-folder.ts';
 import { generatedRun } from './generated-run.ts';
@@ -48,6 +48,37 @@ describe('a run that went well', () => {
       );
       expect(kinds(story), `scale ${scale}`).toEqual([]);
     }
+  });
+});
+
+describe('numbers that went wrong', () => {
+  const warning = (step: number, row: number): WarningPoint => ({
+    kind: 'explosion',
+    step,
+    applied: false,
+    rows: [
+      { row, loss: 9.5 },
+      { row: 1, loss: 2 },
+    ],
+  });
+
+  it('are named with their steps and the rows that stand out in them', () => {
+    const warnings = [warning(40, 7), warning(90, 12), warning(120, 7)];
+    const story = storyOf({ train: well, validation: well }, { baseline: baselineAt(1.8), warnings });
+    expect(kinds(story)).toEqual(['exploding-gradient']);
+    const { evidence } = finding(story, 'exploding-gradient')!;
+    expect(evidence).toContain('at 3 steps (40, 90, 120)');
+    expect(evidence).toContain('1 (loss 2.000), 7 (loss 9.500), 12 (loss 9.500)');
+    expect(evidence).toContain('3 updates were left out');
+  });
+
+  it('are told apart by kind', () => {
+    const lost: WarningPoint[] = [
+      { kind: 'not-finite', step: 3, applied: false, rows: [{ row: 5, loss: null }] },
+    ];
+    const story = storyOf({ train: well, validation: well }, { baseline: baselineAt(1.8), warnings: lost });
+    expect(kinds(story)).toEqual(['not-finite']);
+    expect(finding(story, 'not-finite')?.evidence).toContain('stand out in them: 5.');
   });
 });
 

@@ -42,7 +42,7 @@ describe('the methods paragraph', () => {
       '$\\mathcal{L} = -\\frac{1}{|M|} \\sum_{(i,t) \\in M} \\ln p_\\theta(x_{i,t} \\mid x_{i,<t})$',
       'weight decay 0.01 except on biases and norms. The learning rate was $10^{-4}$ at its highest, falling linearly to 0, without warm-up.',
       'Gradients were clipped to a global norm of 1.',
-      'Training took 60 optimizer steps of up to 16 rows, 3 epochs; rows were shuffled anew for each epoch (seed 42).',
+      'Training took 60 optimizer steps of up to 16 rows, 3 epochs; groups of up to 8 rows about the same pictures were shuffled anew for each epoch (seed 42).',
       'The training data were 320 rows about 160 pictures (1,920 of 92,800 tokens were labels), the validation data 24 rows',
       'No validation picture was found in the training data',
       'At step 60 the model had a loss of 0.577 (base: 2.000)',

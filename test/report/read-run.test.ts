@@ -161,6 +161,32 @@ describe('a damaged run folder', () => {
     ]);
   });
 
+  it('has the warnings of the run, and none that are not as a run writes them', () => {
+    const folder = writeRun(temporaryFolder(), run);
+    const good = {
+      type: 'warning',
+      kind: 'explosion',
+      step: 7,
+      applied: true,
+      text: 'x',
+      rows: [{ row: 3, loss: 2 }],
+    };
+    const bad = [
+      { ...good, kind: 'else' },
+      { ...good, rows: [{ row: -1, loss: 2 }] },
+      { ...good, step: '7' },
+    ];
+    appendFileSync(
+      join(folder, 'metrics.jsonl'),
+      [good, ...bad].map((line) => `${JSON.stringify(line)}\n`).join(''),
+    );
+    const { warnings, missing } = readRun(folder);
+    expect(warnings).toMatchObject([
+      { kind: 'explosion', step: 7, applied: true, rows: [{ row: 3, loss: 2 }] },
+    ]);
+    expect(missing).toEqual(['metrics.jsonl: 3 lines could not be read: left out.']);
+  });
+
   it('without run.json still has its curves, without metrics.jsonl still its record', () => {
     const [first, second] = [written(), written()];
     writeFileSync(join(first, 'run.json'), '{"status": "finis');

@@ -12,7 +12,7 @@ import { compileCase } from './parity-model.ts';
 export interface Variant {
   settings?: Partial<LoopSettings>;
   /** 1: every row runs alone. */
-  packTokens?: number;
+  maxTokens?: number;
   recompute?: boolean;
   dropout?: number;
   /** The run ends here. */
@@ -33,7 +33,7 @@ export interface TrainedCase {
 export async function trainCase(
   name: (typeof trainingCases)[number],
   folder: string,
-  { settings = {}, packTokens = 1, maxSteps, withoutRemainder, ...compiled }: Variant = {},
+  { settings = {}, maxTokens = 1, maxSteps, withoutRemainder, ...compiled }: Variant = {},
 ): Promise<TrainedCase> {
   const parity = loadTrainingCase(name);
   const { epochs, gradientAccumulation: accumulation, ...words } = parity.training;
@@ -52,7 +52,7 @@ export async function trainCase(
       course(sizes, {
         epochs,
         maxSteps,
-        packTokens,
+        maxTokens,
         stepsOfEpoch: (epoch) => stepsOfEpoch(rows, { epoch, seed: 1, shuffle: false, accumulation }),
       }),
     settings: {
@@ -60,7 +60,7 @@ export async function trainCase(
       totalSteps: countSteps(used, accumulation, epochs, maxSteps),
       evaluateEvery: 1000,
       evaluateStart: false,
-      packTokens,
+      maxTokens,
       seed: 1,
       recompute: true,
       ...settings,

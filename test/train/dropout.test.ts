@@ -28,8 +28,8 @@ describe.each(cases)('%s with dropout', (name) => {
   });
 
   it('drops the same elements however rows share a graph run', async () => {
-    const alone = await train({ packTokens: 1 });
-    const together = await train({ packTokens: 256, recompute: true });
+    const alone = await train({ maxTokens: 1 });
+    const together = await train({ maxTokens: 256, recompute: true });
     expectSame(together, alone, 1e-5);
   });
 

@@ -29,7 +29,7 @@ const defaults: LoopSettings = {
   maxGradNorm: 0.2,
   evaluateEvery: 2,
   evaluateStart: false,
-  packTokens: 1000,
+  maxTokens: 1000,
   seed: 1,
   recompute: true,
 };
@@ -38,7 +38,7 @@ function inputOf(changes: Partial<LoopSettings> = {}, step: CompiledStep = bigra
   const settings = { ...defaults, ...changes };
   const train = sourceOf(rows);
   const stepsOfEpoch = () => [[0, 1, 2], [3, 4, 5], [6]];
-  const options = { epochs: 2, packTokens: settings.packTokens, maxSteps: settings.totalSteps, stepsOfEpoch };
+  const options = { epochs: 2, maxTokens: settings.maxTokens, maxSteps: settings.totalSteps, stepsOfEpoch };
   return {
     step,
     train,
@@ -118,7 +118,7 @@ describe('training loop', () => {
     ['a smaller last step, clipping and decay', {}],
     ['warm-up', { warmupSteps: 3 }],
     ['a clip that never acts', { maxGradNorm: 100 }],
-    ['micro-batches of one row', { packTokens: 1 }],
+    ['micro-batches of one row', { maxTokens: 1 }],
     ['an end in the middle of an epoch', { totalSteps: 4 }],
   ])('agrees with the training written out by hand: %s', async (_, changes) => {
     const input = inputOf(changes);
@@ -139,15 +139,15 @@ describe('training loop', () => {
 
   it('gives the same numbers however rows are packed', async () => {
     const whole = stepsIn(await collect(inputOf())).map((event) => event.loss);
-    const alone = stepsIn(await collect(inputOf({ packTokens: 1 }))).map((event) => event.loss);
+    const alone = stepsIn(await collect(inputOf({ maxTokens: 1 }))).map((event) => event.loss);
     alone.forEach((loss, s) => {
       expect(loss).toBeCloseTo(whole[s], 6);
     });
   });
 
-  it('packs neighbours up to packTokens and names the step of every draw', async () => {
+  it('packs neighbours up to maxTokens and names the step of every draw', async () => {
     const step = bigramStep(V);
-    await collect(inputOf({ packTokens: 10, totalSteps: 3 }, step));
+    await collect(inputOf({ maxTokens: 10, totalSteps: 3 }, step));
     expect(step.calls).toEqual([
       { rows: [0, 1], step: 1 },
       { rows: [2], step: 1 },
@@ -158,16 +158,16 @@ describe('training loop', () => {
   });
 
   it('leaves a skipped row out of sum and count, and a step that loses all its rows out of everything', async () => {
-    const changes: Partial<LoopSettings> = { schedule: 'constant', packTokens: 1 };
+    const changes: Partial<LoopSettings> = { schedule: 'constant', maxTokens: 1 };
     const whole = inputOf(changes);
     const { sizes } = whole.train;
     const load = async (index: number) =>
-      index === 1 || index === 6 ? undefined : { encoded: rows[index], patches: [] };
+      index === 1 || index === 6 ? undefined : { encoded: rows[index], images: [] };
     const lossy = await collect({ ...whole, train: createSource(sizes, { load, lookAheadBytes: 1000 }) });
     const without = inputOf(changes);
     const options = {
       epochs: 2,
-      packTokens: 1,
+      maxTokens: 1,
       stepsOfEpoch: () => [
         [0, 2],
         [3, 4, 5],
@@ -200,7 +200,7 @@ describe('training loop', () => {
     );
     const [scored, baseline] = events;
     const untrained = await bigramStep(V).evaluate(
-      [...held, rows[1], rows[4]].map((encoded) => ({ encoded, patches: [] })),
+      [...held, rows[1], rows[4]].map((encoded) => ({ encoded, images: [] })),
     );
     expect(scored).toMatchObject({
       step: 0,
@@ -247,7 +247,7 @@ describe('training loop', () => {
   it('stops at a step boundary and says so', async () => {
     let asked = 0;
     const events = await collect({ ...inputOf(), stopped: () => asked++ >= 1, validation: undefined });
-    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'finish']);
+    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'save', 'finish']);
     expect(events.at(-1)).toMatchObject({ status: 'stopped', step: 1 });
   });
 
@@ -281,7 +281,7 @@ describe('numbers that go wrong', () => {
     ['gradient', Number.NEGATIVE_INFINITY, [3, 4], 'bias'],
   ])('stops at a %s of %s with the step, the rows and the tensor', async (what, value, blamed, tensor) => {
     const step = spoiled(4, what, value);
-    const input = inputOf({ packTokens: 10 }, step);
+    const input = inputOf({ maxTokens: 10 }, step);
     const before: number[][] = [];
     const seen: string[] = [];
     const run = async () => {
@@ -297,6 +297,87 @@ describe('numbers that go wrong', () => {
     expect(seen).toEqual(['estimate', 'step']);
     // What the good step learned is still what the parameters say.
     expect(Array.from(step.trainables[0].values)).toEqual(before[1]);
+  });
+
+  const numbers: NonNullable<LoopSettings['numbers']> = {
+    onNotFinite: 'skip',
+    explosion: 10,
+    onExplosion: 'skip',
+    onStuck: 'warn',
+    vocabulary: V,
+    warmupSteps: 0,
+  };
+
+  it.each<['loss' | 'gradient', number[]]>([
+    ['loss', [4]],
+    ['gradient', [3, 4]],
+  ])('leaves a step out where its %s is not finite and the policy says so', async (what, blamed) => {
+    const step = spoiled(4, what, Number.NaN);
+    const after: Record<string, number[]> = {};
+    const told: object[] = [];
+    for await (const event of trainingLoop(inputOf({ maxTokens: 10, numbers }, step))) {
+      if (event.type === 'step' || event.type === 'warning') {
+        after[event.step] = Array.from(step.trainables[0].values);
+        told.push({ type: event.type, step: event.step });
+      }
+      if (event.type === 'warning') {
+        expect(event).toMatchObject({
+          kind: 'not-finite',
+          applied: false,
+          rows: blamed.map((row) => ({ row, loss: null })),
+        });
+      }
+    }
+    // Row 4 is of the second step of both epochs, which its other micro-batches leave too.
+    const kinds = ['step', 'warning', 'step', 'step', 'warning', 'step'];
+    expect(told).toEqual(kinds.map((type, i) => ({ type, step: i + 1 })));
+    expect(after[2]).toEqual(after[1]);
+    expect(after[3]).not.toEqual(after[2]);
+  });
+
+  it('never leaves an evaluation out', async () => {
+    const step = bigramStep(V);
+    step.evaluate = async (samples) =>
+      samples.map(() => ({
+        losses: new Float32Array([1, Number.NaN]),
+        hits: new Uint8Array(2),
+        top: new Float32Array(2),
+      }));
+    const error = await collect(inputOf({ numbers }, step)).catch((error) => error);
+    expect(error.place).toEqual({ step: 2, rows: [0] });
+  });
+
+  it('leaves the update of a step out that explodes, and tells it behind the step', async () => {
+    const step = bigramStep(V);
+    const { gradients } = step;
+    step.gradients = async (samples, address) => {
+      const result = await gradients(samples, address);
+      if (address.step === 25)
+        for (const values of result.gradients.values()) for (const i of values.keys()) values[i] *= 1000;
+      return result;
+    };
+    const input = inputOf({ totalSteps: 26, evaluateEvery: 100, numbers }, step);
+    const options = {
+      epochs: 9,
+      maxTokens: 1000,
+      maxSteps: 26,
+      stepsOfEpoch: () => [[0, 1, 2], [3, 4, 5], [6]],
+    };
+    const after: Record<number, number[]> = {};
+    const warnings: LoopEvent[] = [];
+    for await (const event of trainingLoop({
+      ...input,
+      validation: undefined,
+      course: () => course(input.train.sizes, options),
+    })) {
+      if (event.type === 'step') after[event.step] = Array.from(step.trainables[0].values);
+      if (event.type === 'warning') warnings.push(event);
+    }
+    expect(warnings).toMatchObject([
+      { kind: 'explosion', step: 25, applied: false, rows: expect.any(Array) },
+    ]);
+    expect(after[25]).toEqual(after[24]);
+    expect(after[26]).not.toEqual(after[25]);
   });
 
   it('stops at an evaluation that is not finite', async () => {

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'lorikeet-parity-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const train = (name: (typeof trainingCases)[number], variant: Variant = {}) =>
-  trainCase(name, folder, { recompute: (variant.packTokens ?? 1) > 1, ...variant });
+  trainCase(name, folder, { recompute: (variant.maxTokens ?? 1) > 1, ...variant });
 
 /** Largest difference of a step's loss, over the largest loss. */
 function lossDifference(events: StepEvent[], parity: ReturnType<typeof loadTrainingCase>): number {
@@ -21,8 +21,8 @@ function lossDifference(events: StepEvent[], parity: ReturnType<typeof loadTrain
 }
 
 describe.each(trainingCases)('%s', (name) => {
-  it.each([1, 256])('steps as the Trainer does, %i tokens a micro-batch', async (packTokens) => {
-    const { parity, events, trained, start } = await train(name, { packTokens });
+  it.each([1, 256])('steps as the Trainer does, %i tokens a micro-batch', async (maxTokens) => {
+    const { parity, events, trained, start } = await train(name, { maxTokens });
     expect(events.map(({ labelTokens }) => labelTokens)).toEqual(
       parity.steps.map(({ labelTokens }) => labelTokens),
     );

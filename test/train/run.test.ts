@@ -191,7 +191,8 @@ describe('a run that cannot go on', () => {
   describe('for a picture that is damaged', () => {
     const row = (image: string, answer: string) => ({ image, question: 'q', answer });
     const rows = [row('a.png', 'one'), row('b.png', 'two'), row('c.jpg', 'three'), row('a.png', 'four')];
-    const settings = { shuffle: false, epochs: 1, packTokens: 1, evaluateStart: false, gapRows: 0 };
+    const settings = { shuffle: false, epochs: 1, evaluateStart: false, gapRows: 0 };
+    const alone = { maxTokens: 1 };
 
     /** A JPEG, and the same without its second half: only decoding shows that. */
     async function pictures() {
@@ -204,7 +205,7 @@ describe('a run that cannot go on', () => {
 
     /** A run over rows of which the third names a good picture that is damaged once training begins. */
     async function spoiledRun(changes: Parameters<typeof tinyRun>[0] = {}, set: string[] = []) {
-      const folder = tinyRun({ rows, train: settings, ...changes });
+      const folder = tinyRun({ rows, train: settings, pack: alone, ...changes });
       const { whole, cut } = await pictures();
       writeFileSync(join(folder, 'c.jpg'), whole);
       const config = await loadConfig(join(folder, 'config.yaml'), { set });
@@ -223,7 +224,7 @@ describe('a run that cannot go on', () => {
     }
 
     it('stops before the first step with the row and the picture, and writes nothing', async () => {
-      const folder = tinyRun({ rows, train: settings });
+      const folder = tinyRun({ rows, train: settings, pack: alone });
       writeFileSync(join(folder, 'c.jpg'), (await pictures()).cut);
       const error = await collect(folder).catch((error) => error);
       expect(error).toMatchObject({ code: 'image', place: { line: 3, row: 2 } });
@@ -234,7 +235,7 @@ describe('a run that cannot go on', () => {
     });
 
     it('leaves the row out from the start where it may', async () => {
-      const folder = tinyRun({ rows, train: settings, onBadRow: 'skip' });
+      const folder = tinyRun({ rows, train: settings, pack: alone, onBadRow: 'skip' });
       writeFileSync(join(folder, 'c.jpg'), (await pictures()).cut);
       const events = await collect(folder, { set: ['data.validation=train.jsonl'] });
       expect(events.filter(({ type }) => type === 'skip')).toEqual([]);
@@ -267,7 +268,11 @@ describe('a run that cannot go on', () => {
         status: 'finished',
         skipped: ['train', 'validation'].map((split) => ({ split, row: 2 })),
       });
-      const clean = tinyRun({ rows: rows.filter(({ image }) => image !== 'c.jpg'), train: settings });
+      const clean = tinyRun({
+        rows: rows.filter(({ image }) => image !== 'c.jpg'),
+        train: settings,
+        pack: alone,
+      });
       const expected = await collect(clean, {
         set: ['data.validation=train.jsonl', 'train.evaluateEvery=0'],
       });

@@ -2,8 +2,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Example } from '../../src/data/example.ts';
 import { compileStep } from '../../src/train/compile.ts';
 import { createEncoder, type EncoderSettings } from '../../src/train/encoder.ts';
+import { type KnownImages, loadUnknown } from '../../src/train/load-unknown.ts';
 import { writeTinyCheckpoint } from '../support/checkpoint.ts';
 import { loadForwardCase, type ParityConfig } from '../support/parity.ts';
 
@@ -24,7 +26,7 @@ export const tinyRows = [
  * files and `config.yaml`: 5 rows at 2 a step make 3 steps an epoch. It is removed when the test is over.
  */
 export function tinyRun(
-  changes: { train?: object; rows?: object[]; onBadRow?: string; model?: object } = {},
+  changes: { train?: object; pack?: object; rows?: object[]; onBadRow?: string; model?: object } = {},
 ): string {
   const folder = mkdtempSync(join(tmpdir(), 'lorikeet-tiny-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -68,6 +70,8 @@ export function tinyRun(
       threads: 1,
       ...changes.train,
     },
+    ...(changes.pack && { pack: changes.pack }),
+    cache: { folder: 'cache' },
     output: 'run',
   };
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(words));
@@ -85,6 +89,7 @@ export const inProcess = {
   compile: compileStep,
   startLoader: (settings: EncoderSettings) => {
     const encoder = createEncoder(settings);
-    return { load: async (example: never) => (await encoder).load(example), close: async () => {} };
+    const load = async (example: Example, known?: KnownImages) => loadUnknown(await encoder, example, known);
+    return { load, close: async () => {} };
   },
 };

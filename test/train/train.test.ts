@@ -25,7 +25,9 @@ describe('train in the library', () => {
     for await (const event of library.train(await load())) events.push(event);
     clearInterval(timer);
     const types = 'start baseline estimate step step step evaluate step step step evaluate finish';
-    expect(events.map(({ type }) => type).join(' ')).toBe(types);
+    // A slow machine also hears how far a scoring is.
+    const told = events.map(({ type }) => type).filter((type) => type !== 'scoring');
+    expect(told.join(' ')).toBe(types);
     expect(ticks).toBeGreaterThan(20);
     expect(record().status).toBe('finished');
     for (const which of ['adapter', 'best']) {

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors.ts';
 import { codecNames } from './codecs.ts';
 import { refused } from './file.ts';
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync } from './hyparquet.ts';
@@ -26,7 +27,7 @@ export const maxGroupBytes = 2 ** 30;
 export async function readLayout(buffer: AsyncBuffer, file: string): Promise<ParquetLayout> {
   await checkMetadataLength(buffer, file);
   const metadata = await parquetMetadataAsync(buffer, { geoparquet: false }).catch((cause: Error) => {
-    throw damaged(file, cause.message, cause);
+    throw damaged(file, reasonOf(cause), cause);
   });
   checkColumns(metadata, file);
   const groups: RowGroup[] = [];

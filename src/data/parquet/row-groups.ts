@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors.ts';
 import { boundedCodecs } from './codecs.ts';
 import { type AsyncBuffer, parquetReadObjects } from './hyparquet.ts';
 import { damaged, maxGroupBytes, type ParquetLayout, type RowGroup } from './metadata.ts';
@@ -34,10 +35,12 @@ export function rowReader(
     return found;
   };
   const readGroup = async ({ start, end }: RowGroup, codecs: ReturnType<typeof boundedCodecs>['codecs']) => {
-    const options = { file: buffer, metadata, rowStart: start, rowEnd: end, compressors: codecs };
+    const reading = untilItFails(buffer);
+    const options = { file: reading.buffer, metadata, rowStart: start, rowEnd: end, compressors: codecs };
     const rows = await parquetReadObjects({ ...options, utf8: false, geoparquet: false }).catch(
       (cause: Error) => {
-        throw damaged(file, `rows ${start} to ${end - 1}: ${cause.message}`, cause);
+        reading.fail();
+        throw damaged(file, `rows ${start} to ${end - 1}: ${reasonOf(cause)}`, cause);
       },
     );
     if (rows.length === end - start) return rows;
@@ -51,6 +54,26 @@ export function rowReader(
     const rows = await found.rows;
     forget(known, kept);
     return rows[row - group.start];
+  };
+}
+
+/**
+ * hyparquet may stumble over a column when it has begun to read another, whose own failure would then be nobody's: that ends
+ * the process. Bytes for which nobody waits any more never come.
+ */
+function untilItFails({ byteLength, slice }: AsyncBuffer): { buffer: AsyncBuffer; fail(): void } {
+  let hasFailed = false;
+  return {
+    buffer: {
+      byteLength,
+      slice: async (start, end) => {
+        const bytes = await slice(start, end);
+        return hasFailed ? new Promise<never>(() => {}) : bytes;
+      },
+    },
+    fail: () => {
+      hasFailed = true;
+    },
   };
 }
 

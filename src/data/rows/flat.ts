@@ -3,12 +3,13 @@ import type { Turn } from '../example.ts';
 import type { Fields } from './fields.ts';
 import { resolveImage } from './image-source.ts';
 import { type JsonObject, named, own } from './own.ts';
+import type { PictureFolders } from './picture-folders.ts';
 
 /**
  * A flat row (`image, question, answer`) as one user turn and its answer: the image, or images, then the question
  * as it stands, nothing between. A list of images may be empty; an absent image is an error, never no image.
  */
-export function flatTurns(row: JsonObject, fields: Partial<Fields>, folder: string): Turn[] {
+export function flatTurns(row: JsonObject, fields: Partial<Fields>, folders: PictureFolders): Turn[] {
   const question = textOf(row, fields.question ?? 'question');
   const answer = textOf(row, fields.answer ?? 'answer');
   return [
@@ -16,7 +17,7 @@ export function flatTurns(row: JsonObject, fields: Partial<Fields>, folder: stri
       role: 'user',
       content: [
         ...sourcesOf(row, fields.image ?? 'image').map((source) => {
-          return { type: 'image' as const, image: resolveImage(source, folder) };
+          return { type: 'image' as const, image: resolveImage(source, folders) };
         }),
         { type: 'text', text: question },
       ],

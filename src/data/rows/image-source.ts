@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { LorikeetError } from '../../errors.ts';
 import type { HeldImage, ImageReference } from '../example.ts';
 import { isRecord, type JsonObject, named, own } from './own.ts';
+import { isNamedWithin, isReallyWithin, type PictureFolders } from './picture-folders.ts';
 
 /** Where a row says a picture is, and the file that is meant. */
 
@@ -23,21 +24,21 @@ export function ownSource(object: JsonObject): unknown {
 }
 
 /**
- * Resolves what a row writes (a path, an id, a `file://` or `data:` URL, an object that holds one, or the picture's bytes) against
- * `folder`. Absolute paths and `..` are taken as written: the file is the user's own.
+ * Resolves what a row writes (a path, an id, a `file://` or `data:` URL, an object that holds one, or the picture's bytes).
  *
- * @throws LorikeetError 'data' where it names no local picture, 'image' naming the paths tried where there is none.
+ * @throws LorikeetError 'data' where it names no local picture or one outside of `folders`, 'image' naming the paths tried
+ *   where there is none.
  */
-export function resolveImage(source: unknown, folder: string): ImageReference {
+export function resolveImage(source: unknown, folders: PictureFolders): ImageReference {
   const held = heldImage(source);
   if (held) return held;
   const text = sourceText(source);
   if (/^data:/i.test(text)) return { dataUrl: checkedDataUrl(text) };
   if (/^https?:/i.test(text)) throw noNetwork(text);
-  if (/^file:/i.test(text)) return { path: existing(text, [fileUrlPath(text)]) };
+  if (/^file:/i.test(text)) return { path: existing(text, [fileUrlPath(text)], folders) };
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) throw unusable(text, 'a path, a file:// URL or a data: URL');
   if (text.includes('\0')) throw unusable(text, 'a path without a zero character');
-  return { path: existing(text, candidates(resolve(folder, text))) };
+  return { path: existing(text, candidates(resolve(folders.folder, text)), folders) };
 }
 
 /** Bytes in the row itself, alone or as the `datasets` library writes them: `{ bytes, path }`. */
@@ -99,12 +100,36 @@ function candidates(path: string): string[] {
   return hasExtension ? [path] : [path, ...extensions.map((extension) => path + extension)];
 }
 
-function existing(source: string, paths: string[]): string {
-  const found = paths.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
-  if (found !== undefined) return found;
+function existing(source: string, paths: string[], folders: PictureFolders): string {
+  if (!isNamedWithin(paths[0], folders)) throw outside(source, paths[0], folders);
+  const found = paths.find(isFile);
+  if (found !== undefined) {
+    if (!isReallyWithin(found, folders)) throw outside(source, found, folders);
+    return found;
+  }
   throw new LorikeetError('image', {
-    what: `image ${JSON.stringify(shortened(source))} expected at ${paths.join(' or ')}, got no such file`,
+    what: `image ${JSON.stringify(shortened(source))} expected at ${paths.map(shortened).join(' or ')}, got no such file`,
     fix: 'Image paths are relative to the data file, or to data.images where that is given.',
+  });
+}
+
+/** A name that is too long, a folder that may not be looked into: there is no picture there for anybody. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function outside(source: string, path: string, folders: PictureFolders): LorikeetError {
+  const isLink = isNamedWithin(path, folders);
+  const where = isLink ? `a link that leads out of it` : path;
+  return new LorikeetError('data', {
+    what: `image ${JSON.stringify(shortened(source))} expected in ${folders.folder}, got ${shortened(where)}`,
+    fix: isLink
+      ? 'Copy the picture there; or, where the data is your own, set data.outside: allow.'
+      : 'Set data.images to a folder that all pictures are in; or, where the data is your own, data.outside: allow.',
   });
 }
 

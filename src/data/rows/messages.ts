@@ -2,6 +2,7 @@ import { LorikeetError } from '../../errors.ts';
 import type { ContentPart, Role, Turn } from '../example.ts';
 import { ownSource, resolveImage } from './image-source.ts';
 import { isRecord, type JsonObject, named, own } from './own.ts';
+import type { PictureFolders } from './picture-folders.ts';
 
 /**
  * Rows that are conversations: `messages` with `role` and `content`, and LLaVA's `conversations` with `from` and
@@ -13,7 +14,7 @@ export function conversationTurns(
   row: JsonObject,
   turns: unknown[],
   imageColumn: string,
-  folder: string,
+  folders: PictureFolders,
 ): Turn[] {
   const drafts = turns.map(draftTurn);
   const hasParts = drafts.some(({ content }) => content.some((part) => part.type === 'image'));
@@ -24,7 +25,7 @@ export function conversationTurns(
   return drafts.map(({ role, content }) => ({
     role,
     content: content.map((part): ContentPart => {
-      return part.type === 'text' ? part : { type: 'image', image: resolveImage(part.source, folder) };
+      return part.type === 'text' ? part : { type: 'image', image: resolveImage(part.source, folders) };
     }),
   }));
 }

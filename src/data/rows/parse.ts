@@ -5,11 +5,11 @@ import { flatTurns } from './flat.ts';
 import { type DetectedForm, formNames, turnsColumn } from './form.ts';
 import { conversationTurns } from './messages.ts';
 import { isRecord, type JsonObject, named, own } from './own.ts';
+import type { PictureFolders } from './picture-folders.ts';
 
 export interface RowContext {
   detected: DetectedForm;
-  /** What image paths are relative to. */
-  folder: string;
+  folders: PictureFolders;
   /** The system text of rows that have none. */
   system?: string;
 }
@@ -41,14 +41,14 @@ export function parseRow(value: unknown, row: number, context: RowContext): Exam
   };
 }
 
-function turnsOf(row: JsonObject, { detected, folder }: RowContext): Turn[] {
+function turnsOf(row: JsonObject, { detected, folders }: RowContext): Turn[] {
   const { form, fields } = detected;
   const column = turnsColumn(form);
-  if (column === undefined) return flatTurns(row, fields, folder);
+  if (column === undefined) return flatTurns(row, fields, folders);
   const turns = own(row, column);
   if (Array.isArray(turns)) {
     const imageColumn = fields.image ?? (own(row, 'images') === undefined ? 'image' : 'images');
-    return conversationTurns(row, turns, imageColumn, folder);
+    return conversationTurns(row, turns, imageColumn, folders);
   }
   throw new LorikeetError('data', {
     what: `column ${column} expected a list of turns as in the first row (${formNames[form]}), got ${named(turns)}`,

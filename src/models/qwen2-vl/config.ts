@@ -84,10 +84,14 @@ export function parseModelConfig(json: JsonObject, file: string): Qwen2VLConfig 
     visionStartTokenId: top.integer('vision_start_token_id', 151652, 0),
     visionEndTokenId: top.integer('vision_end_token_id', 151653, 0),
     eosTokenIds: parseEos(text, top),
-    dtype: dtypes[String(top.value('dtype') ?? top.value('torch_dtype') ?? text.value('dtype'))],
+    dtype: dtypeOf(top.value('dtype') ?? top.value('torch_dtype') ?? text.value('dtype')),
   };
   checkAcross(config, top);
   return config;
+}
+
+function dtypeOf(name: Json | undefined): DType | undefined {
+  return typeof name === 'string' && Object.hasOwn(dtypes, name) ? dtypes[name] : undefined;
 }
 
 function checkModelType(top: Section): void {

@@ -16,6 +16,8 @@ export interface TextInputs {
   mask: Value;
   /** Keys and values of tokens that earlier runs have read; those of this run are added to it. */
   cache?: KeyValueSource;
+  /** [N] the rows whose hidden states are wanted, in any order and as often as wanted; without it all T. */
+  rows?: Value;
 }
 
 /** Rows of [M, D] that stand in for the embeddings of image tokens. */
@@ -37,11 +39,17 @@ export function embedTokens(net: Network, ids: Value, images?: ImageInputs): Val
   return graph.add(graph.multiply(words, isText), graph.multiply(pictures, images.isImage));
 }
 
-/** x [T, D] -> [T, D], before the final norm. */
+/**
+ * x [T, D] -> [N, D] at `rows`, before the final norm. In the last layer only keys and values are needed of the other
+ * rows, so its queries, attention, output and MLP run on these N alone.
+ */
 export function decoder(net: Network, { text }: Qwen2VLConfig, x: Value, inputs: TextInputs): Value {
+  const { rows, ...rest } = inputs;
   let hidden = x;
-  for (let i = 0; i < text.layers; i++)
-    hidden = layer(net, () => decoderLayer(net, `${stem}.layers.${i}`, hidden, text, inputs));
+  for (let i = 0; i < text.layers; i++) {
+    const here = i === text.layers - 1 ? inputs : rest;
+    hidden = layer(net, () => decoderLayer(net, `${stem}.layers.${i}`, hidden, text, here));
+  }
   return hidden;
 }
 
@@ -54,6 +62,7 @@ export function finalNorm(net: Network, hidden: Value, { text }: Qwen2VLConfig):
 export const headWeight = ({ text }: Qwen2VLConfig): string =>
   text.tieWordEmbeddings ? `${stem}.embed_tokens.weight` : 'lm_head.weight';
 
+/** x [T, D] -> [T, D], or [N, D] where rows are picked. */
 function decoderLayer(
   net: Network,
   module: string,
@@ -61,29 +70,51 @@ function decoderLayer(
   text: Qwen2VLConfig['text'],
   inputs: TextInputs,
 ): Value {
-  const { graph } = net;
   const norm = (name: string, value: Value) =>
-    graph.rmsNorm(value, parameter(net, `${module}.${name}.weight`), text.rmsNormEps);
-  const attended = graph.add(
-    x,
-    selfAttention(net, `${module}.self_attn`, norm('input_layernorm', x), text, inputs),
+    net.graph.rmsNorm(value, parameter(net, `${module}.${name}.weight`), text.rmsNormEps);
+  const all = norm('input_layernorm', x);
+  const seen = keysAndValues(net, `${module}.self_attn`, all, text, inputs);
+  const own = inputs.rows === undefined ? { net, x, ...inputs } : atRows(net, x, inputs, inputs.rows);
+  const normal = own.x === x ? all : norm('input_layernorm', own.x);
+  const mixed = selfAttention(own.net, `${module}.self_attn`, normal, text, { ...own, ...seen });
+  const attended = net.graph.add(own.x, mixed);
+  return net.graph.add(
+    attended,
+    swiGlu(own.net, `${module}.mlp`, norm('post_attention_layernorm', attended)),
   );
-  return graph.add(attended, swiGlu(net, `${module}.mlp`, norm('post_attention_layernorm', attended)));
 }
 
+/** What belongs to the rows [N] that go on through a layer, picked out of all T. */
+function atRows(net: Network, x: Value, { cos, sin, mask }: TextInputs, rows: Value) {
+  const pick = (value: Value) => net.graph.gather(value, rows);
+  const picked = { rows, of: net.graph.shape(x)[0] };
+  return { net: { ...net, picked }, x: pick(x), cos: pick(cos), sin: pick(sin), mask: pick(mask) };
+}
+
+/** x [T, D] -> k and v [S, K D], those of a cache first. */
+function keysAndValues(
+  net: Network,
+  module: string,
+  x: Value,
+  { kvHeads }: Qwen2VLConfig['text'],
+  { cos, sin, cache }: TextInputs,
+): { k: Value; v: Value } {
+  const k = net.graph.rotary(linear(net, `${module}.k_proj`, x, { bias: true }), cos, sin, kvHeads);
+  const v = linear(net, `${module}.v_proj`, x, { bias: true });
+  return cache ? cache.extend({ k, v }) : { k, v };
+}
+
+/** x [N, D] asks keys and values [S, K D] under a mask [N, S] -> [N, D]. */
 function selfAttention(
   net: Network,
   module: string,
   x: Value,
   { heads, kvHeads, headDim }: Qwen2VLConfig['text'],
-  { cos, sin, mask, cache }: TextInputs,
+  { cos, sin, mask, k, v }: Pick<TextInputs, 'cos' | 'sin' | 'mask'> & { k: Value; v: Value },
 ): Value {
   const { graph } = net;
   const q = graph.rotary(linear(net, `${module}.q_proj`, x, { bias: true }), cos, sin, heads);
-  const k = graph.rotary(linear(net, `${module}.k_proj`, x, { bias: true }), cos, sin, kvHeads);
-  const v = linear(net, `${module}.v_proj`, x, { bias: true });
-  const seen = cache ? cache.extend({ k, v }) : { k, v };
-  const mixed = attention(graph, { q, ...seen, mask }, { heads, kvHeads, headDim });
+  const mixed = attention(graph, { q, k, v, mask }, { heads, kvHeads, headDim });
   return linear(net, `${module}.o_proj`, mixed, { bias: false });
 }
 

@@ -98,12 +98,14 @@ const course: Sentence = (story) => {
     running: `Training had done ${step} of ${of ?? 'its'} optimizer steps${each} when this was written${reached}`,
     unknown: `${count(step, 'optimizer step')}${each} are recorded${reached}`,
   };
-  const { shuffle, seed } = configOf(story).train ?? {};
+  const { train, pack } = configOf(story);
+  const { shuffle, seed } = train ?? {};
+  const isGrouped = pack?.shareImages && pack.order === 'groups' && pack.maxBranches !== undefined;
   const order =
     shuffle === undefined
       ? ''
       : shuffle
-        ? '; rows were shuffled anew for each epoch'
+        ? `; ${isGrouped ? `groups of up to ${count(pack.maxBranches!, 'row')} about the same pictures` : 'rows'} were shuffled anew for each epoch`
         : '; rows kept the order of their file';
   const known = record?.seed ?? seed;
   return say`${ends[status]}${order}${known === undefined ? '' : ` (seed ${known})`}.`;

@@ -19,6 +19,7 @@ import { checkSection, decisionsSection, filterScript, missingSections } from '.
 import { reportStyles } from './report-styles.ts';
 import { heatSection, worstSection } from './row-sections.ts';
 import { contentsSection, type NamedPlot, type Section } from './section.ts';
+import { sharingSection } from './sharing-section.ts';
 import { summarySection } from './summary-section.ts';
 import { timeSection } from './time-section.ts';
 import { typesSection } from './types-section.ts';
@@ -58,6 +59,7 @@ function partsOf(story: RunStory): Section[] {
     worstSection(story),
     typesSection(story),
     timeSection(story),
+    sharingSection(story),
     checkSection(story),
     decisionsSection(story),
   ].filter((section) => section !== undefined);

@@ -101,6 +101,21 @@ describe('refuses in one sentence', () => {
       /again/,
     ],
     ['metadata that is noise', with_((b) => b.fill(0xff, metadataAt, b.length - 8)), /damaged/, /again/],
+    [
+      'metadata whose parts are missing',
+      Buffer.concat([good.subarray(0, -2000), good.subarray(-1935)]),
+      /damaged parquet: its parts are not as the format/,
+      /again/,
+    ],
+    [
+      'a schema that lacks a column, while pages of another are noise: the failure that nobody waits for ended the process',
+      with_((b) => {
+        b.fill(0xff, 4, 2000);
+        b[b.indexOf('answer', metadataAt)] ^= 1;
+      }),
+      /rows 0 to 1: parquet schema element not found/,
+      /again/,
+    ],
     ['pages that are noise', with_((b) => b.fill(0xff, 4, 2000)), /rows 0 to 1/, /again/],
   ])('%s', async (_, bytes, what, fix) => {
     const error = await refusal(bytes);

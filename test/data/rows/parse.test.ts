@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -5,7 +6,7 @@ import { openDataset } from '../../../src/data/dataset.ts';
 import type { Example } from '../../../src/data/example.ts';
 import { nameInFolder } from '../../../src/data/image/source.ts';
 import type { Fields } from '../../../src/data/rows/fields.ts';
-import { folderOf } from '../folder.ts';
+import { folderOf, jsonLines } from '../folder.ts';
 
 const files = { 'a.png': '', 'b.png': '', 'sub/c.jpg': '', '17.jpeg': '', plain: '' };
 
@@ -230,10 +231,12 @@ describe('messages whose parts carry their file', () => {
     ).toEqual(['user:[a.png]', 'assistant:Yes']);
     const folder = folderOf({ 'with space.png': '' });
     const url = pathToFileURL(join(folder, 'with space.png')).href;
-    expect(await read({ messages: [ask({ type: 'image', image: url }), answer] })).toEqual([
-      `user:[${join(folder, 'with space.png')}]`,
-      'assistant:Yes',
-    ]);
+    writeFileSync(
+      join(folder, 'rows.jsonl'),
+      jsonLines([{ messages: [ask({ type: 'image', image: url }), answer] }]),
+    );
+    const dataset = await openDataset(join(folder, 'rows.jsonl'), { name: 'train' });
+    expect(told(await dataset.example(0), folder)).toEqual(['user:[with space.png]', 'assistant:Yes']);
   });
 });
 

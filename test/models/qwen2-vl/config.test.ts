@@ -48,6 +48,13 @@ describe('config.json', () => {
     await expect(loadModelConfig('test/fixtures/nowhere')).rejects.toMatchObject({ code: 'checkpoint' });
   });
 
+  it('knows no dtype by another name, and none that an object has of itself', () => {
+    for (const dtype of [{}, [], 'constructor', '__proto__', 'float8', 16]) {
+      expect(parse(changed(flat, { torch_dtype: dtype as Json })).dtype).toBeUndefined();
+    }
+    expect(parse(changed(flat, { torch_dtype: 'bfloat16' })).dtype).toBe('bf16');
+  });
+
   it('takes transformers defaults for what transformers 4 left out because it equals them', () => {
     const found = parse(
       changed(flat, {

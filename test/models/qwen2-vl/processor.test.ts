@@ -125,6 +125,10 @@ describe('settings', () => {
     ['patch_size', 0],
     ['patch_size', '14'],
     ['merge_size', 1.5],
+    ['patch_size', 513],
+    ['merge_size', 2 ** 31],
+    ['temporal_patch_size', 65],
+
     ['temporal_patch_size', -2],
     ['image_mean', [0.5, 0.5]],
     ['image_std', [0.5, 0, 0.5]],
@@ -142,11 +146,32 @@ describe('settings', () => {
     await expect(loadProcessor(path)).rejects.toMatchObject({ code: 'checkpoint' });
   });
 
+  test('a picture that settings would enlarge beyond what is decoded is refused', async () => {
+    const size = { shortest_edge: 178_000_000, longest_edge: 2 ** 40 };
+    const processor = await loadProcessor(flat({ ...savedConfig, size, patch_size: 500 }));
+    expect(() => processor.gridFor(640, 480)).toThrow(
+      /178956970 pixels expected after resizing, got \d+x\d+/,
+    );
+  });
+
+  test('a least size beyond what is decoded is refused', async () => {
+    const size = { shortest_edge: 178_956_971, longest_edge: 2 ** 40 };
+    await expect(loadProcessor(flat({ ...savedConfig, size }))).rejects.toThrow(
+      /min_pixels expected at most 178956970/,
+    );
+  });
+
+  test('settings of many megabytes are not read', async () => {
+    await expect(loadProcessor(flat(`{"a":"${'x'.repeat(5 * 2 ** 20)}"}`))).rejects.toThrow(
+      /at most 4194304 bytes/,
+    );
+  });
+
   test('a size without its edges, limits in the wrong order, broken JSON and no file are refused', async () => {
     const refused = (path: string) => expect(loadProcessor(path)).rejects;
     await refused(flat({ size: { shortest_edge: 3136 } })).toThrow(/size\.longest_edge expected/);
     await refused(flat({ min_pixels: 9000, max_pixels: 8000 })).toThrow(/got 9000 and 8000/);
-    await refused(flat('{')).toThrow(/expected JSON/);
+    await refused(flat('{')).toThrow(/is not valid JSON/);
     await refused(flat('[]')).toThrow(/expected a JSON object/);
     await refused(checkpoint({})).toThrow(/expected preprocessor_config\.json/);
   });

@@ -41,6 +41,7 @@ describe('the sections', () => {
       'worst',
       'types',
       'time',
+      'sharing',
       'check',
       'decisions',
     ]);
@@ -56,6 +57,18 @@ describe('the sections', () => {
       expect(ids).toContain(attributes.href.slice(1));
   });
 
+  it('say where what the vision tower made of pictures came from', () => {
+    const story = makeStory();
+    expect(textOf(story, 'time')).not.toContain('Pictures');
+    const pictures = { computed: 12, fromMemory: 3400, fromDisk: 5, replaced: 0 };
+    const told = textOf({ ...story, finish: { ...story.finish!, pictures } }, 'time');
+    expect(told).toContain('12 computed, 3,400 from memory, 5 from disk');
+    const again = { ...pictures, replaced: 2 };
+    expect(textOf({ ...story, finish: { ...story.finish!, pictures: again } }, 'time')).toContain(
+      '12 computed, 2 in place of entries that could not be used, 3,400 from memory',
+    );
+  });
+
   it('are left out, or say why they are empty, where the run has nothing for them', () => {
     const story = { ...nothing, missing: ['run.json is not there.', 'metrics.jsonl is not there.'] };
     expect(idsOf(story)).toEqual(['summary', 'contents', 'missing', 'findings', 'curves', 'rows']);
@@ -64,6 +77,32 @@ describe('the sections', () => {
     expect(textOf(story, 'rows')).toContain('nothing to compare');
     expect(reportPlots(story)).toEqual([]);
     expect(elementsOf(renderReport(story)).length).toBeGreaterThan(10);
+  });
+});
+
+describe('what was shared', () => {
+  const story = makeStory();
+  const withSteps = (counts: object): RunStory => ({
+    ...story,
+    steps: story.steps.slice(0, 2).map((step) => ({ ...step, ...counts })),
+  });
+
+  it('tells rows, pictures and tokens of the steps that were done', () => {
+    const text = textOf(withSteps({ rows: 16, pictures: 3, rowTokens: 6000, tokens: 1500 }), 'sharing');
+    for (const words of [
+      'trained on32',
+      'in a step3.0',
+      'samples12,000',
+      '3,000, 75.0 % less',
+      '4.00 times fewer',
+    ])
+      expect(text).toContain(words);
+  });
+
+  it('says where nothing was, and is left out where nobody counted', () => {
+    const counts = { rows: 16, pictures: 0, rowTokens: 6000, tokens: 6000 };
+    expect(textOf(withSteps(counts), 'sharing')).toContain('Nothing');
+    expect(idsOf(withSteps({ rowTokens: undefined }))).not.toContain('sharing');
   });
 });
 

@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { maxImagePixels } from '../../../data/image/decode.ts';
 import { LorikeetError } from '../../../errors.ts';
+import { readJsonObject } from '../../../formats/json.ts';
 
 /** Limits on the pixels of the resized picture. */
 export interface PixelLimits {
@@ -35,6 +37,10 @@ const defaults: ProcessorSettings = {
 
 const bicubic = 3;
 
+const maxBytes = 4 * 2 ** 20;
+/** Far above any model's; what is cut and repeated by them still fits into memory. */
+const most = { patchSize: 512, temporalPatchSize: 64, mergeSize: 64 };
+
 type Json = Record<string, unknown>;
 
 /** Reads and checks the settings of a checkpoint folder, in the hub's form or in that of transformers 5. */
@@ -60,15 +66,7 @@ async function findConfig(modelDir: string): Promise<{ json: Json; file: string 
 }
 
 async function readJson(file: string): Promise<Json | undefined> {
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw wrong(file, `expected JSON, got ${(cause as Error).message}`, cause);
-  }
-  if (isObject(json)) return json;
-  throw wrong(file, `expected a JSON object, got ${shown(json)}`);
+  return existsSync(file) ? readJsonObject(file, 'checkpoint', maxBytes) : undefined;
 }
 
 function isObject(value: unknown): value is Json {
@@ -101,9 +99,13 @@ class Reader {
     const normalizes = this.flag('do_normalize');
     return {
       ...this.pixelLimits(),
-      patchSize: this.count('patch_size', defaults.patchSize),
-      temporalPatchSize: this.count('temporal_patch_size', defaults.temporalPatchSize),
-      mergeSize: this.count('merge_size', defaults.mergeSize),
+      patchSize: this.count('patch_size', defaults.patchSize, most.patchSize),
+      temporalPatchSize: this.count(
+        'temporal_patch_size',
+        defaults.temporalPatchSize,
+        most.temporalPatchSize,
+      ),
+      mergeSize: this.count('merge_size', defaults.mergeSize, most.mergeSize),
       // 1, mean 0 and std 1 leave values as they are, which is what leaving the step out does.
       rescaleFactor: rescales ? this.positive('rescale_factor', defaults.rescaleFactor) : 1,
       mean: normalizes ? this.perChannel('image_mean', defaults.mean) : [0, 0, 0],
@@ -122,6 +124,7 @@ class Reader {
     const minPixels = limit('min_pixels', 'shortest_edge');
     const maxPixels = limit('max_pixels', 'longest_edge');
     if (minPixels > maxPixels) throw wrong(this.file, unordered(minPixels, maxPixels));
+    if (minPixels > maxImagePixels) throw this.bad('min_pixels', `at most ${maxImagePixels}`, minPixels);
     return { minPixels, maxPixels };
   }
 
@@ -133,9 +136,10 @@ class Reader {
     return wrong(this.file, `${key} expected ${expected}, got ${shown(value)}`);
   }
 
-  private count(key: string, otherwise: number): number {
+  private count(key: string, otherwise: number, largest: number): number {
     const value = this.json[key] ?? otherwise;
-    return isCount(value) ? value : this.fail(key, value);
+    if (isCount(value) && value <= largest) return value;
+    throw this.bad(key, `a whole number from 1 to ${largest}`, value);
   }
 
   private positive(key: string, otherwise: number): number {

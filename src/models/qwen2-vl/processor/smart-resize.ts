@@ -1,3 +1,4 @@
+import { maxImagePixels } from '../../../data/image/decode.ts';
 import { roundHalfEven } from '../../../dtype.ts';
 import { LorikeetError } from '../../../errors.ts';
 
@@ -32,9 +33,18 @@ export function smartResize(
   }
   if (near.width * near.height < minPixels) {
     const grow = Math.sqrt(minPixels / (height * width));
-    return scaled(Math.ceil, (side) => side * grow);
+    return checkEnlarged(scaled(Math.ceil, (side) => side * grow));
   }
   return near;
+}
+
+/** A picture that is shrunk or kept was within the limit when it was decoded; one that is enlarged need not be. */
+function checkEnlarged(size: { width: number; height: number }): { width: number; height: number } {
+  if (size.width * size.height <= maxImagePixels) return size;
+  throw new LorikeetError('image', {
+    what: `a picture of at most ${maxImagePixels} pixels expected after resizing, got ${size.width}x${size.height}`,
+    fix: 'Lower image.minPixels.',
+  });
 }
 
 function checkShape(width: number, height: number): void {
