@@ -1,7 +1,7 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
 import { bestMetrics } from './best-metrics.ts';
-import { byteSize } from './byte-size.ts';
+import { byteSize, bytesOf } from './byte-size.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
@@ -165,6 +165,12 @@ export const configSchema = z.strictObject({
   train: trainSchema.prefault({}),
   pack: packSchema.prefault({}),
   cache: cacheSchema.prefault({}),
+  memory: z
+    .custom<string | number>((value) => (bytesOf(value) ?? 0) > 0, {
+      error: 'a size such as 12GB or 800MiB',
+    })
+    .optional()
+    .describe('what the run may hold in memory, as 12GB or 800MiB; it is then cut to fit'),
   output: path.describe('run folder'),
 });
 
