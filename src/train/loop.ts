@@ -97,9 +97,9 @@ export interface LoopInput {
   settings: LoopSettings;
   /** Of the pictures; absent where the vision tower is part of the step. */
   vision?: VisionAccount;
-  /** Asked at every step boundary, and between the micro-batches of an evaluation. */
+  /** Asked between micro-batches, of steps and of evaluations. */
   stopped: () => boolean;
-  /** Asked between micro-batches: the run then ends without a word, as it is. */
+  /** The same, but the run then ends without a word, as it is. */
   abandoned?: () => boolean;
   /** Where an interrupted run goes on; the step's parameters are then those of that moment. */
   interrupted?: Interrupted;

@@ -44,7 +44,7 @@ export interface OpenAnswers extends AnswerRows {
 export interface RunOptions<M extends CompiledModel = CompiledModel> {
   /** Replace the run that stands in the output folder. */
   overwrite: boolean;
-  /** Asked between rows of the check and at every step boundary. */
+  /** Asked between rows of the check and between micro-batches. */
   stopped: () => boolean;
   /** Asked between micro-batches too: nobody listens any more. */
   abandoned?: () => boolean;

@@ -80,7 +80,7 @@ const notices = ({ events }: Told) =>
   events.flatMap((event) => (event.type === 'notice' ? [event.text] : [])).join('\n');
 
 /** Calls `change` once, when so many steps are done. */
-const after = (steps: number, change: () => void) => (event: TrainEvent) => {
+const when = (steps: number, change: () => void) => (event: TrainEvent) => {
   if (event.type === 'step' && event.step === steps) change();
 };
 
@@ -195,7 +195,13 @@ describe('a training thread that dies', () => {
 describe('the data file', () => {
   const changes: [string, (file: string) => void][] = [
     ['changed in place', (file) => writeFileSync(file, readFileSync(file, 'utf8').replace('Two', 'Six'))],
-    ['replaced', (file) => (writeFileSync(`${file}.new`, '{}\n'), renameSync(`${file}.new`, file))],
+    [
+      'replaced',
+      (file) => {
+        writeFileSync(`${file}.new`, '{}\n');
+        renameSync(`${file}.new`, file);
+      },
+    ],
     ['cut short', (file) => writeFileSync(file, readFileSync(file).subarray(0, 200))],
     ['removed', (file) => rmSync(file)],
   ];
@@ -208,7 +214,7 @@ describe('the data file', () => {
       copyFileSync(file, join(folder, 'kept.jsonl'));
       const { error } = await train(
         folder,
-        after(2, () => change(file)),
+        when(2, () => change(file)),
       );
       expect(error).toMatchObject({ code: 'data', place: { file } });
       expect(error?.message).toMatch(
@@ -230,7 +236,7 @@ describe('the data file', () => {
       renameSync(`${file}.new`, file);
       utimesSync(file, 0, 0);
     };
-    expect((await train(folder, after(2, touch))).error).toBeUndefined();
+    expect((await train(folder, when(2, touch))).error).toBeUndefined();
     expect(outcome(folder)).toEqual(expected);
   });
 });
@@ -244,7 +250,7 @@ describe('a picture that is deleted between epochs', () => {
     copyFileSync(join(folder, 'b.png'), join(folder, 'kept.png'));
     const told = await train(
       folder,
-      after(3, () => rmSync(join(folder, 'b.png'))),
+      when(3, () => rmSync(join(folder, 'b.png'))),
     );
     expect(told.error).toMatchObject({
       code: 'image',
@@ -348,7 +354,7 @@ describe.skipIf(!canMount)('a small disk (needs root, to mount one)', () => {
         writeFileSync(join(disk, 'filler'), Buffer.alloc(parts * 16 * 1024));
       } catch {} // until there is no room
     };
-    const { error } = await train(folder, after(3, fill), { set: [`output=${output}`] });
+    const { error } = await train(folder, when(3, fill), { set: [`output=${output}`] });
     expect(error).toMatchObject({ code: 'run' });
     expect(error?.message).toMatch(/could not be written: ENOSPC.* Make room on the disk/);
     rmSync(join(disk, 'filler'));
