@@ -9,8 +9,8 @@ export function describeStart(event: StartEvent): string {
     ['Model', shortPath(event.model)],
     ['Learns', describeTrained(event)],
     ['Device', `${event.device}, ${count(event.threads, 'thread')}`],
-    ['Pictures', describePictures(event)],
-    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}`],
+    ['Vision', describePictures(event)],
+    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}${goingOn(event)}`],
     ['Shared', describeSharing(event)],
     ['Output', `${shortPath(event.output)}; lorikeet watch ${shortPath(event.output)} shows it in a browser`],
   ]);
@@ -23,9 +23,14 @@ function describePictures({ decisions }: StartEvent): string {
   const [kept, known] = ['vision cache', 'pictures known'].map((word) =>
     decisions.find(({ what }) => what === word),
   );
-  if (kept === undefined) return 'through the vision tower whenever they are needed';
-  if (kept.value === 'off') return `computed anew whenever they are needed: ${kept.reason}`;
-  return `${known?.value} known already; each other is computed once and kept as ${kept.value}`;
+  if (kept === undefined) return 'pictures pass the tower whenever they are needed';
+  if (kept.value === 'off') return `pictures pass the tower whenever they are needed: ${kept.reason}`;
+  return `${known?.value} pictures known already; each other passes the tower once and is kept as ${kept.value}`;
+}
+
+function goingOn({ resumed }: StartEvent): string {
+  const last = resumed?.at(-1);
+  return last ? `, going on after step ${number(last.step)}` : '';
 }
 
 function describeTrained({ trained }: StartEvent): string {

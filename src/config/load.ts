@@ -2,17 +2,19 @@
 import path from 'node:path';
 import { type ErrorDetails, LorikeetError } from '../errors.ts';
 import { modelFolder } from '../hub/model-folder.ts';
+import type { RepeatedRun } from '../train/repeat.ts';
+import { spellOut } from './cache-words.ts';
 import { contradictions, type Problem, problemsOf, valueAt } from './problems.ts';
 import { type Config, type ConfigInput, configSchema, loraDefaults, pathWords } from './schema.ts';
 import { applySettings, parseSetting, type Setting } from './set.ts';
 import { readSource, type Source, sourceOf, type Tree } from './source.ts';
-import { spellOut } from './spell-out.ts';
 
 export interface ConfigDecision {
   /** Dotted: `train.epochs`. */
   key: string;
   value: unknown;
-  from: 'default' | 'file' | 'command line';
+  /** `checkpoint`: as the run began that is gone on with. */
+  from: 'default' | 'file' | 'command line' | 'checkpoint';
 }
 
 export interface LoadedConfig {
@@ -25,6 +27,8 @@ export interface LoadedConfig {
   /** The words of the `lora` section that were written; undefined without one. What `adapter` is held against. */
   loraGiven: Partial<NonNullable<Config['lora']>> | undefined;
   decisions: ConfigDecision[];
+  /** The run whose record these words are of. */
+  repeats?: RepeatedRun;
 }
 
 /**
@@ -42,8 +46,12 @@ export async function loadConfig(
 }
 
 /** The same for a config that a program made: no file, paths relative to `folder`. */
-export function resolveConfig(input: ConfigInput, folder = process.cwd()): LoadedConfig {
-  return check({ source: sourceOf(input), settings: [], folder });
+export function resolveConfig(
+  input: ConfigInput,
+  folder = process.cwd(),
+  set: readonly string[] = [],
+): LoadedConfig {
+  return check({ source: sourceOf(input), settings: set.map(parseSetting), folder });
 }
 
 interface Unchecked {
@@ -125,7 +133,8 @@ function originOf(words: string[], tree: Tree, settings: readonly Setting[]): Co
   return isSet ? 'command line' : 'file';
 }
 
-function leavesOf(section: object, prefix: string[] = []): [string[], unknown][] {
+/** Every word of a config with its value, sections walked. */
+export function leavesOf(section: object, prefix: string[] = []): [string[], unknown][] {
   return Object.entries(section).flatMap(([word, value]): [string[], unknown][] => {
     if (value === undefined) return [];
     const words = [...prefix, word];

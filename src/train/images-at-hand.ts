@@ -23,7 +23,7 @@ export class ImagesAtHand {
     grids: ReadonlyMap<string, Grid>,
     load: (known: KnownImages) => Promise<Sample>,
   ): Promise<Sample> {
-    const here = contents.map((content) => this.#here(content, grids.get(content)!));
+    const here = contents.map((content) => this.#here(content, grids.get(content)));
     const loading = loadOthers(here, load);
     contents.forEach((content, place) => {
       if (here[place] === undefined)
@@ -36,8 +36,9 @@ export class ImagesAtHand {
   }
 
   /** At once, so that no other row asks for the same picture in between. */
-  #here(content: string, grid: Grid): SampleImage | Promise<SampleImage | undefined> | undefined {
-    const embedding = this.#find?.({ content, grid });
+  #here(content: string, grid: Grid | undefined): SampleImage | Promise<SampleImage | undefined> | undefined {
+    // Without a grid the check found the row bad, which an interrupted run had not.
+    const embedding = grid && this.#find?.({ content, grid });
     if (embedding) return { content, grid, embedding };
     const held = this.#held.get(content)?.deref();
     // One that was embedded is the cache's to keep or to let go.

@@ -2,16 +2,20 @@ import { type CheckedSplit, checkData } from '../check/check-data.ts';
 import type { DataCheck } from '../check/data-check.ts';
 import type { ConfigDecision, LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { stepsOfEpoch } from '../data/sampler.ts';
 import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
 import { shuffle, stream } from '../random.ts';
-import { type CourseStep, countSteps, course, type RowSize } from './course.ts';
+import { count } from '../words.ts';
+import { type CourseStep, countSteps, type RowSize } from './course.ts';
 import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
 import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
 import type { LoopSettings } from './loop.ts';
+import { type LostRows, restoreLost } from './lost-rows.ts';
+import type { MemoryNeed } from './memory-need.ts';
+import { checkMemory, memoryWarnings, planMemory, withCut } from './memory-plan.ts';
+import { courseOf } from './planned-course.ts';
 import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
 
 export type SplitPlan = CheckedSplit;
@@ -28,9 +32,12 @@ export interface Plan {
   sizes: { train: RowSize[]; validation?: RowSize[] };
   sharing: Sharing;
   check: DataCheck;
+  memory: MemoryNeed;
   settings: LoopSettings;
   /** Training rows, of those that are used, that evaluations score beside the validation data. */
   gapRows: number[];
+  /** Validation rows, of those that are used, that evaluations answer. */
+  answerRows: number[];
   course: () => Iterable<CourseStep>;
   decisions: Decision[];
 }
@@ -38,10 +45,13 @@ export interface Plan {
 /**
  * The one place that sees the whole config. Reads and checks all data, counts the steps and says what was decided
  * and why. Gives nothing where it was stopped. Throws for anything that a run could not get past.
+ *
+ * @param lost rows that an interrupted run lost after its check: they keep their places in the order.
  */
 export async function* makePlan(
   loaded: LoadedConfig,
   stopped: () => boolean,
+  lost?: LostRows,
 ): AsyncGenerator<CheckEvent | NoticeEvent, Plan | undefined> {
   const { config } = loaded;
   checkAdapterPlace(config);
@@ -50,14 +60,20 @@ export async function* makePlan(
   const checked = yield* checkData(config.data, encoder, stopped);
   if (!checked) return undefined;
   const { train, validation, check } = checked;
+  for (const split of [train, validation]) if (split) restoreLost(split.survey, lost);
   const { tokenizer } = encoder;
+  const memory = await planMemory({ loaded, train, validation, encoder });
+  checkMemory(memory);
+  const steps = planSteps(withCut(loaded, memory.cut), encoder.vocabulary, train, validation);
   const plan = {
-    ...planSteps(loaded, encoder.vocabulary, train, validation),
+    ...steps,
+    decisions: withPicked(steps.decisions, memory.decisions),
+    memory: memory.need,
     check,
     encoder: settings,
     tokenizer,
   };
-  for (const text of warnings(plan)) yield { type: 'notice', text };
+  for (const text of [...warnings(plan), ...memoryWarnings(memory)]) yield { type: 'notice', text };
   return plan;
 }
 
@@ -66,7 +82,7 @@ function planSteps(
   vocabulary: number,
   train: SplitPlan,
   validation?: SplitPlan,
-): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
+): Omit<Plan, 'check' | 'encoder' | 'memory' | 'tokenizer'> {
   const { config, method } = loaded;
   const { train: words } = config;
   const rows = train.survey.rows.length;
@@ -82,6 +98,8 @@ function planSteps(
     maxGradNorm: words.maxGradNorm || Number.POSITIVE_INFINITY,
     evaluateEvery: words.evaluateEvery || totalSteps,
     evaluateStart: words.evaluateStart,
+    bestBy: words.bestBy,
+    patience: words.patience,
     maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
@@ -93,47 +111,54 @@ function planSteps(
       vocabulary,
       warmupSteps,
     },
+    saveEvery: words.saveEvery,
   };
   const sizes = {
     train: rowSizes(train.survey, config.pack),
     ...(validation && { validation: rowSizes(validation.survey, config.pack) }),
   };
-  const indices = [...sizes.train.keys()];
   const { seed } = words;
   const walk = courseOf(config, sizes.train);
   const sharing = sharingOf(walk(), sizes.train);
   const decisions = [
-    ...loaded.decisions.map(explainWord),
+    ...loaded.decisions.map((word) => explainWord(word, loaded)),
     ...decide(config, settings, train, validation),
     ...describeSharing(config, sharing),
   ];
-  const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
-  gapRows.sort((a, b) => a - b);
-  return { config, method, train, validation, sizes, sharing, settings, gapRows, course: walk, decisions };
-}
-
-/** Rows without a picture share their system text too, but are shuffled one by one. */
-function courseOf({ train, pack }: Config, sizes: readonly RowSize[]): () => Iterable<CourseStep> {
-  const { seed, shuffle, gradientAccumulation: accumulation } = train;
-  const indices = [...sizes.keys()];
-  const groups = pack.order === 'groups' && {
-    of: (row: number) => (sizes[row].pictures?.length ? sizes[row].prefix?.group : undefined),
-    mostRows: pack.maxBranches,
+  const gapRows = validation ? drawRows(train, words.gapRows, seed, 'gap rows') : [];
+  const answerRows = validation ? drawRows(validation, words.evaluateAnswers, seed, 'answer rows') : [];
+  return {
+    config,
+    method,
+    train,
+    validation,
+    sizes,
+    sharing,
+    settings,
+    gapRows,
+    answerRows,
+    course: walk,
+    decisions,
   };
-  const options = { seed, shuffle, accumulation, ...(groups && { groups }) };
-  return () =>
-    course(sizes, {
-      ...train,
-      maxTokens: pack.maxTokens,
-      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { ...options, epoch }),
-    });
 }
 
-function explainWord({ key, value, from }: ConfigDecision): Decision {
+/** The same rows in every run with this seed, in the order of the file. */
+function drawRows({ survey }: SplitPlan, count: number, seed: number, purpose: string): number[] {
+  const drawn = shuffle([...survey.sizes.keys()], stream(seed, purpose)).slice(0, count);
+  return drawn.sort((a, b) => a - b);
+}
+
+/** Words that were picked to fit memory are explained by that. */
+function withPicked(decisions: readonly Decision[], picked: readonly Decision[]): Decision[] {
+  return [...decisions.filter(({ what }) => !picked.some((other) => other.what === what)), ...picked];
+}
+
+function explainWord({ key, value, from }: ConfigDecision, { repeats }: LoadedConfig): Decision {
   const reasons = {
     default: 'the default',
-    file: 'the config file',
+    file: repeats ? `the run that is repeated, ${repeats.file}` : 'the config file',
     'command line': '--set on the command line',
+    checkpoint: 'as the run began that goes on',
   };
   return { what: key, value, reason: reasons[from] };
 }
@@ -146,12 +171,12 @@ function decide(
 ): Decision[] {
   const { rows } = train.survey;
   const perEpoch = Math.ceil(rows.length / words.gradientAccumulation);
-  const count = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
+  const steps = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
   const decisions: Decision[] = [
     {
       what: 'totalSteps',
       value: totalSteps,
-      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${count}` : count,
+      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${steps}` : steps,
     },
   ];
   if (words.warmupRatio !== undefined) {
@@ -161,11 +186,19 @@ function decide(
   for (const split of [train, validation]) {
     if (split) decisions.push(...describeSplit(split, data.onBadRow));
   }
+  decisions.push({ what: 'checkpoints', ...describeSaving(words) });
   if (validation && evaluateEvery > totalSteps) {
     const reason = `train.evaluateEvery ${evaluateEvery} is beyond the last step`;
     decisions.push({ what: 'evaluations', value: 'at the end alone', reason });
   }
   return decisions;
+}
+
+function describeSaving({ saveEvery, keep }: Config['train']): Omit<Decision, 'what'> {
+  if (saveEvery === 0)
+    return { value: 'none', reason: 'train.saveEvery 0: an interrupted run cannot be resumed' };
+  const value = saveEvery === undefined ? 'every ten minutes' : `every ${count(saveEvery, 'step')}`;
+  return { value, reason: `and where the run is stopped; the newest ${keep} are kept (train.keep)` };
 }
 
 function describeSplit({ dataset, survey }: SplitPlan, onBadRow: string): Decision[] {
@@ -197,6 +230,13 @@ function warnings({ config, method, settings }: Plan): string[] {
     texts.push(
       `The warm-up of ${settings.warmupSteps} steps is as long as the run of ${settings.totalSteps}: ` +
         `the learning rate never reaches ${settings.learningRate}.`,
+    );
+  }
+  const { patience, evaluateEvery, totalSteps } = settings;
+  if (patience !== undefined && (patience + 1) * evaluateEvery >= totalSteps) {
+    texts.push(
+      `train.patience ${patience} never acts: the run of ${totalSteps} steps has ` +
+        `${Math.ceil(totalSteps / evaluateEvery)} evaluations, one every ${evaluateEvery} steps.`,
     );
   }
   return texts;

@@ -1,6 +1,6 @@
 /** A run's curves for TensorBoard: which figures of an event become scalars, and under which tags. */
 import { openEventFile, type Scalar } from '../formats/tfevents.ts';
-import type { Evaluation, Scores, StepEvent, TrainEvent } from './events.ts';
+import type { Evaluation, GivenAnswers, Scores, StepEvent, TrainEvent } from './events.ts';
 
 /** The scalars of an event at its step; none where the event has no curve. */
 export function scalarsOf(event: TrainEvent): { step: number; scalars: Scalar[] } | undefined {
@@ -27,11 +27,12 @@ function stepScalars(event: StepEvent): [string, number | null][] {
 }
 
 function evaluationScalars(event: Evaluation): [string, number | null][] {
-  const { train, gap } = event;
+  const { train, gap, answers } = event;
   return [
     ...scoreScalars('validation', event),
     ...(train ? scoreScalars('train_sample', train) : []),
     ...(gap ? gapScalars(gap) : []),
+    ...(answers ? answerScalars(answers) : []),
   ];
 }
 
@@ -54,6 +55,15 @@ function gapScalars({ value, low, high }: NonNullable<Evaluation['gap']>): [stri
   ];
 }
 
+/** Of answers that were given, unlike `validation/exact_match`. */
+function answerScalars({ exactMatch, f1, floor }: GivenAnswers): [string, number][] {
+  return [
+    ['answers/exact_match', exactMatch],
+    ['answers/f1', f1],
+    ['answers/floor', floor],
+  ];
+}
+
 function finite(named: [string, number | null][]): Scalar[] {
   return named.flatMap(([tag, value]) => (Number.isFinite(value) ? [{ tag, value: value as number }] : []));
 }
@@ -62,17 +72,23 @@ function finite(named: [string, number | null][]): Scalar[] {
 export interface ScalarLog {
   /** Writes the event's scalars, where it has any. */
   add(event: TrainEvent): void;
+  /** Bytes of the file, once the disk has them. */
+  flushed(): number;
   close(): void;
 }
 
-/** Opens `file` new. `now` gives seconds since 1970: timing, like the other times that a run tells. */
-export function openScalarLog(file: string, now = () => Date.now() / 1000): ScalarLog {
-  const events = openEventFile(file, now());
+/**
+ * Opens `file` new, or cut after its first `keep` bytes to go on from there. `now` gives seconds since 1970: timing, like the
+ * other times that a run tells.
+ */
+export function openScalarLog(file: string, now = () => Date.now() / 1000, keep = 0): ScalarLog {
+  const events = openEventFile(file, now(), keep);
   return {
     add(event) {
       const found = scalarsOf(event);
       if (found && found.scalars.length > 0) events.add({ ...found, wallTime: now() });
     },
+    flushed: events.flushed,
     close: events.close,
   };
 }

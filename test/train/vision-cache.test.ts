@@ -67,6 +67,8 @@ describe('a run that keeps its pictures', () => {
     const learned = adapterOf(folder);
     expect(existsSync(cacheOf(folder))).toBe(false);
     expect(without.finish.pictures!.computed).toBeGreaterThan(2);
+    expect(without.notices).toEqual([]);
+    expect(without.decision('vision cache')!.value).toBe('off');
     const computed = { computed: 2, fromDisk: 0, replaced: 0 };
     const cases: [string, string[], () => void, object][] = [
       ['in memory alone', ['cache.disk=off'], () => {}, computed],
