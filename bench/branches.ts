@@ -129,7 +129,9 @@ function tell(all: readonly Result[]): void {
     console.log(
       `  ${most === 0 ? 'rows ' : String(most).padStart(5)}  ${picturesPerStep.toFixed(1).padStart(5)} pictures a step, ` +
         `${factor.toFixed(2)} times fewer tokens, loss ${mean(losses).toFixed(4)} +- ${deviation(losses).toFixed(4)}, ` +
-        `above rows ${mean(above).toFixed(4)} +- ${deviation(above).toFixed(4)}`,
+        (above.length > 0
+          ? `above rows ${mean(above).toFixed(4)} +- ${deviation(above).toFixed(4)}`
+          : 'no rows to compare with'),
     );
   }
 }
