@@ -19,9 +19,8 @@ import { parameterTable } from '../src/models/qwen2-vl/weights.ts';
 import type { Parameter } from '../src/nn/network.ts';
 import { openSession, type SessionOptions } from '../src/runtime/session.ts';
 import { placesFor } from '../src/train/image-embedder.ts';
-import { type Bench, percent } from './bench.ts';
+import { type Bench, median, percent } from './bench.ts';
 import { layersConfig } from './layers.ts';
-import { median } from './speed.ts';
 import { writeWeights } from './weights.ts';
 
 const depth = 4;
