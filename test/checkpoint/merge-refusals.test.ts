@@ -1,4 +1,5 @@
 /** What a merge refuses, and what is left on the disk when it does, or is stopped, or the disk fills. */
+
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
@@ -17,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MergeOptions, merge } from '../../src/checkpoint/merge.ts';
 import { parseSize } from '../../src/checkpoint/merge-plan.ts';
 import { LorikeetError } from '../../src/errors.ts';
+import { canMount } from '../support/mount.ts';
 import {
   adapterTensors,
   type CaseFolders,
@@ -227,21 +229,6 @@ describe('a merge that ends early', () => {
     expect(tensorBytes(output, 'model-00001-of-00003.safetensors')).toEqual(before);
   });
 });
-
-const canMount = process.platform === 'linux' && process.getuid?.() === 0 && mounts();
-
-function mounts(): boolean {
-  const dir = mkdtempSync(path.join(tmpdir(), 'lorikeet-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir], { stdio: 'ignore' });
-    execFileSync('umount', [dir]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
 
 describe.skipIf(!canMount)('on a disk that is too small (needs root, to mount one)', () => {
   const disk = path.join(root, 'disk');

@@ -1,4 +1,5 @@
 /** What goes wrong around a run, and what it promises then: docs/reliability.md. */
+
 import { execFileSync, spawn } from 'node:child_process';
 import {
   copyFileSync,
@@ -21,6 +22,7 @@ import { readRun } from '../../src/report/read-run.ts';
 import { type TrainEvent, withoutTiming } from '../../src/train/events.ts';
 import { type RunOptions, run } from '../../src/train/run.ts';
 import { main, runCommand } from '../support/command.ts';
+import { canMount } from '../support/mount.ts';
 import { compileBigrams } from '../train/bigram-model.ts';
 import { inProcess, tinyRun } from '../train/tiny-run.ts';
 import { killAndResume } from './kills.ts';
@@ -291,21 +293,6 @@ describe('a clock that is set back', () => {
     expect(readRun(join(folder, 'run')).finish).toMatchObject({ status: 'finished', step: 6 });
   });
 });
-
-const canMount = process.platform === 'linux' && process.getuid?.() === 0 && mounts();
-
-function mounts(): boolean {
-  const dir = mkdtempSync(join(tmpdir(), 'lorikeet-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir], { stdio: 'ignore' });
-    execFileSync('umount', [dir]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}
 
 /** A folder with a disk of its own. */
 function smallDisk(kilobytes: number): string {

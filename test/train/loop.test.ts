@@ -425,13 +425,7 @@ describe('numbers that go wrong', () => {
   });
 
   it('never leaves an evaluation out', async () => {
-    const step = bigramStep(V);
-    step.evaluate = async (samples) =>
-      samples.map(() => ({
-        losses: new Float32Array([1, Number.NaN]),
-        hits: new Uint8Array(2),
-        top: new Float32Array(2),
-      }));
+    const step = spoiledEvaluation();
     const error = await collect(inputOf({ numbers }, step)).catch((error) => error);
     expect(error.place).toEqual({ step: 2, rows: [0] });
   });
@@ -470,14 +464,20 @@ describe('numbers that go wrong', () => {
   });
 
   it('stops at an evaluation that is not finite', async () => {
-    const step = bigramStep(V);
-    step.evaluate = async (samples) =>
-      samples.map(() => ({
-        losses: new Float32Array([1, Number.NaN]),
-        hits: new Uint8Array(2),
-        top: new Float32Array(2),
-      }));
+    const step = spoiledEvaluation();
     const error = await collect(inputOf({}, step)).catch((error) => error);
     expect(error.place).toEqual({ step: 2, rows: [0] });
   });
 });
+
+/** A step whose evaluations are not finite. */
+function spoiledEvaluation() {
+  const step = bigramStep(V);
+  step.evaluate = async (samples) =>
+    samples.map(() => ({
+      losses: new Float32Array([1, Number.NaN]),
+      hits: new Uint8Array(2),
+      top: new Float32Array(2),
+    }));
+  return step;
+}
