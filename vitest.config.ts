@@ -6,5 +6,6 @@ export default defineConfig({
     pool: 'forks', // ONNX Runtime's threads stay out of the test runner's own
     maxWorkers: 2,
     testTimeout: 120_000,
+    globalSetup: 'test/support/own-cache.ts',
   },
 });

@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping decode check near report] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping decode cache check near report] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -10,6 +10,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { engineVersion } from '../src/runtime/session.ts';
 import { physicalCores } from '../src/runtime/threads.ts';
+import { benchCache } from './cache.ts';
 import { benchCheck } from './check.ts';
 import { benchDecode } from './decode.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
@@ -27,7 +28,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const wanted =
-  positionals.length > 0 ? positionals : ['speed', 'memory', 'mapping', 'decode', 'check', 'near', 'report'];
+  positionals.length > 0
+    ? positionals
+    : ['speed', 'memory', 'mapping', 'decode', 'cache', 'check', 'near', 'report'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -99,6 +102,26 @@ async function decode() {
   return result;
 }
 
+async function cache() {
+  const result = await benchCache(threads, rounds);
+  const { milliseconds, bytes, small, digestRate } = result;
+  console.log('A picture of 324 image tokens at 2B widths, 4 of 32 vision layers');
+  console.log(`  through the tower      ${milliseconds.tower.toFixed(0)} ms`);
+  for (const precision of ['f32', 'f16'] as const) {
+    const { memory, disk, write } = milliseconds[precision];
+    const size = `${(bytes[precision] / 1e6).toFixed(1)} MB`;
+    console.log(
+      `  kept in ${precision}, ${size}    memory ${memory.toFixed(2)} ms, disk ${disk.toFixed(2)} ms; writing it once ${write.toFixed(2)} ms`,
+    );
+  }
+  for (const { patches, places, alone, together } of small)
+    console.log(
+      `  ${String(patches).padStart(3)} patches            alone ${alone.toFixed(0)} ms, ${places} together ${together.toFixed(0)} ms each`,
+    );
+  console.log(`  digest of the weights  ${digestRate.toFixed(2)} GB/s`);
+  return result;
+}
+
 async function check() {
   const result = await benchCheck();
   console.log('The check of the training rows of easy-VQA');
@@ -139,7 +162,7 @@ async function report() {
   return result;
 }
 
-const benches = { speed, memory, mapping, decode, check, near, report };
+const benches = { speed, memory, mapping, decode, cache, check, near, report };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)

@@ -11,6 +11,7 @@ const rooms = [
   'foundation',
   'formats',
   'hub',
+  'cache',
   'config',
   'data',
   'graph',

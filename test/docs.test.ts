@@ -37,7 +37,8 @@ describe('docs/config.md', () => {
   it.each([...documented])('says the default of %s', (word, said) => {
     const value = defaultOf(word);
     if (needed.includes(word)) expect(said).toBe('needed');
-    else if (value === undefined) expect(said).toMatch(/^(none|guessed|the checkpoint's|physical cores)$/);
+    else if (value === undefined)
+      expect(said).toMatch(/^(none|guessed|the checkpoint's|physical cores|ten minutes|the user's cache)$/);
     else expect(said).toBe(`\`${Array.isArray(value) ? value.join(', ') : written(value)}\``);
   });
 
@@ -74,6 +75,18 @@ describe('docs/data.md', () => {
     expect(turns.some(({ role }) => role === 'assistant')).toBe(true);
     const places = turns.flatMap(({ content }) => content.filter(({ type }) => type === 'image'));
     expect(places).toHaveLength(new Set(row.match(/\w\.png/g)).size);
+  });
+});
+
+describe('docs/reliability.md', () => {
+  it('names a test that is there beside every promise', () => {
+    const promises = [...read('docs/reliability.md').matchAll(/^\| ([A-Z][^|]+) \| ([^|]+) \|$/gm)];
+    expect(promises.length).toBeGreaterThan(10);
+    for (const [, promise, tests] of promises) {
+      const files = [...tests.matchAll(/`(test\/[^`]+)`/g)].map(([, file]) => file);
+      expect(files, promise).not.toEqual([]);
+      for (const file of files) expect(existsSync(join(root, file)), file).toBe(true);
+    }
   });
 });
 
@@ -156,6 +169,7 @@ describe('links', () => {
     'docs/evaluate.md',
     'docs/export.md',
     'docs/merge.md',
+    'docs/reliability.md',
     'docs/report.md',
     'docs/pull.md',
     'docs/loss.md',

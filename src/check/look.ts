@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { RgbImage } from '../data/processor.ts';
 
 /** Sides, in pixels, of the grid that is hashed and of the small copy that confirms a match. */
@@ -20,11 +19,6 @@ export interface Look {
   bits: readonly [high: number, low: number];
   /** A copy of 16 x 16 pixels, RGB. */
   copy: Uint8Array;
-}
-
-/** The same for the same pixels at the same size, and for no others: SHA-256 of both. */
-export function contentOf({ width, height, data }: RgbImage): string {
-  return createHash('sha256').update(`${width}x${height} `).update(data).digest('base64');
 }
 
 /**

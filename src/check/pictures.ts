@@ -1,8 +1,9 @@
 import type { Grid, ImageReference } from '../data/example.ts';
+import { contentOf } from '../data/image/content.ts';
 import { keyOf } from '../data/image/source.ts';
 import type { RgbImage } from '../data/processor.ts';
 import type { Encoder } from '../train/encoder.ts';
-import { contentOf, type Look, lookOf } from './look.ts';
+import { type Look, lookOf } from './look.ts';
 
 /** What is kept of a picture. The same content is the same object, whatever its files are called. */
 export interface Picture {

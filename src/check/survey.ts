@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
-import { isLabel } from '../data/example.ts';
+import { type Grid, isLabel } from '../data/example.ts';
 import type { SharedPrefix } from '../data/pack.ts';
 import { isBadRow } from '../data/place.ts';
 import { PrefixFinder } from '../data/shared-prefix.ts';
@@ -37,6 +37,8 @@ export interface Survey {
   contents: string[][];
   /** In the order of `rows`: the beginning that a row has in common with others. */
   prefixes: (SharedPrefix | undefined)[];
+  /** By content. */
+  grids: Map<string, Grid>;
   skipped: { row: number; reason: string }[];
   summary: DataSummary;
 }
@@ -86,11 +88,11 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Sp
     longestRow: 0,
     cutRows: 0,
   };
-  return { split, rows: [], sizes: [], contents: [], prefixes: [], skipped: [], summary };
+  return { split, rows: [], sizes: [], contents: [], prefixes: [], grids: new Map(), skipped: [], summary };
 }
 
 function addRow(
-  { rows, sizes, contents, summary }: Survey,
+  { rows, sizes, contents, grids, summary }: Survey,
   { encoded, pictures }: GoodRow,
   patchLength: number,
 ): void {
@@ -101,6 +103,7 @@ function addRow(
   rows.push(encoded.row);
   sizes.push({ tokens, labelTokens, pixelBytes: patches * patchLength * 4 });
   contents.push(pictures.map(({ content }) => content));
+  for (const { content, grid } of pictures) grids.set(content, grid);
   summary.rows++;
   summary.images += encoded.images.length;
   summary.tokens += tokens;

@@ -12,8 +12,9 @@ export async function showAnswer(
   signal: AbortSignal,
 ): Promise<Answer> {
   const waiting = tellWaiting();
+  const notices: string[] = [];
   try {
-    const stream = start({ signal, onPrompt: waiting.prompt });
+    const stream = start({ signal, onPrompt: waiting.prompt, onNotice: (text) => notices.push(text) });
     let space = ''; // white space at the end of an answer is not shown
     for await (const text of stream) {
       waiting.end();
@@ -25,6 +26,7 @@ export async function showAnswer(
     process.stdout.write('\n');
     const answer = await stream.result;
     process.stderr.write(`${speed(answer)}\n`);
+    for (const text of notices) process.stderr.write(`Note: ${text}\n`);
     return answer;
   } finally {
     waiting.end();

@@ -38,7 +38,7 @@ export async function askCommand(question: string | undefined, options: AskComma
   const stop = stopOnSignals(() => {}); // before the model is loaded, so that Ctrl-C ends that too
   let model: Model | undefined;
   try {
-    model = await loadModel({ model: modelDir, adapter, threads, image });
+    model = await loadModel({ model: modelDir, adapter, threads, image, cache: trained?.cache });
     tellModel(model, modelDir);
     if (adapter) tellAdapter(adapter, trained);
     if (interactive) return await converse(model, { question, images, system, how, stop });

@@ -3,6 +3,7 @@ import { LorikeetError } from '../errors.ts';
 import { type Inspection, type InspectOptions, openInspection } from '../inspect/inspection.ts';
 import type { Split } from '../train/events.ts';
 import { number, shortPath } from '../words.ts';
+import { type ConfigWords, configWords } from './config-words.ts';
 import { type Counter, createCounter } from './counter.ts';
 import { createSinks, type InspectSink } from './inspect-sinks.ts';
 
@@ -98,24 +99,16 @@ async function show(inspection: Inspection, sinks: InspectSink[], counter: Count
   return refused;
 }
 
-interface Words {
-  file: string;
-  set: string[];
+interface Words extends ConfigWords {
   rows: InspectOptions['rows'];
 }
 
-/** `--row 3 vqa.yaml` and `--set a=1 vqa.yaml` take the file for one of their own words. */
-function separateWords(given: string | undefined, { set = [], row = [] }: InspectCommandOptions): Words {
-  const isFile = (word: string) => !word.includes('=') && !isRow(word);
-  const file = given ?? [...row.filter((word) => !isRow(word)), ...set].findLast(isFile);
-  if (file === undefined) {
-    throw new LorikeetError('config', {
-      what: 'a config file expected, got none',
-      fix: 'Name it: lorikeet inspect FILE.yaml.',
-    });
-  }
-  const without = (words: string[]) => (given === undefined ? words.filter((word) => word !== file) : words);
-  return { file, set: without(set), rows: readRows(without(row)) };
+/** `--row 3 vqa.yaml` takes the file for a row, as `--set a=1 vqa.yaml` does for a word. */
+function separateWords(given: string | undefined, { set, row = [] }: InspectCommandOptions): Words {
+  const amongRows =
+    given === undefined ? row.findLast((word) => !isRow(word) && !word.includes('=')) : undefined;
+  const words = configWords('inspect', given ?? amongRows, set);
+  return { ...words, rows: readRows(row.filter((word) => word !== amongRows)) };
 }
 
 const isRow = (word: string) => word === 'all' || /^-?\d+$/.test(word);

@@ -9,12 +9,28 @@ export function describeStart(event: StartEvent): string {
     ['Model', shortPath(event.model)],
     ['Learns', describeTrained(event)],
     ['Device', `${event.device}, ${count(event.threads, 'thread')}`],
-    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}`],
+    ['Vision', describePictures(event)],
+    ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}${goingOn(event)}`],
     ['Shared', describeSharing(event)],
     ['Output', `${shortPath(event.output)}; lorikeet watch ${shortPath(event.output)} shows it in a browser`],
   ]);
   const data = [table(dataLines(event.data)), ...describeCheck(event.check)].join('\n');
   return `${data}\n\n${run}\nWhy each setting is what it is: run.json, "decisions".\n`;
+}
+
+/** Whether a picture is computed once, and why not where it is not. */
+function describePictures({ decisions }: StartEvent): string {
+  const [kept, known] = ['vision cache', 'pictures known'].map((word) =>
+    decisions.find(({ what }) => what === word),
+  );
+  if (kept === undefined) return 'pictures pass the tower whenever they are needed';
+  if (kept.value === 'off') return `pictures pass the tower whenever they are needed: ${kept.reason}`;
+  return `${known?.value} pictures known already; each other passes the tower once and is kept as ${kept.value}`;
+}
+
+function goingOn({ resumed }: StartEvent): string {
+  const last = resumed?.at(-1);
+  return last ? `, going on after step ${number(last.step)}` : '';
 }
 
 function describeTrained({ trained }: StartEvent): string {

@@ -14,10 +14,14 @@ const adamw = 'leave it out: the optimizer is AdamW with betas 0.9, 0.999 and ep
 const lengths = 'use data.maxLength: tokens of a sample, image tokens counted';
 const answerLength = 'leave it out: an answer in an evaluation is cut after 128 tokens';
 const labels = "leave it out: only the assistant's answers are trained on, always";
-const saving = 'leave it out: output/adapter and, with validation data, output/best are written by every run';
 const best =
   'leave it out: output/best is always kept beside output/adapter, and `lorikeet evaluate` takes it first';
 const direction = 'leave it out: train.bestBy knows for each figure whether more of it is better or less';
+const tower =
+  'leave it out: the vision tower is frozen unless lora.targetModules or full.parameters name modules of it';
+const pictures =
+  'leave it out: what a frozen vision tower makes of a picture is computed once and kept; `cache` says where';
+const resuming = 'leave it out and say --resume on the command line';
 const later = 'leave it out: there is no such setting';
 
 /** A word of ours alone stands for "use <word>". */
@@ -179,6 +183,21 @@ const habits: Record<string, string> = {
   nThreads: 'train.threads',
   numWorkers: 'leave it out: pictures are decoded ahead of the trainer by itself',
   dataloaderNumWorkers: 'leave it out: pictures are decoded ahead of the trainer by itself',
+  cacheLatents: pictures,
+  cacheLatentsToDisk: pictures,
+  cacheImages: pictures,
+  cacheImageFeatures: pictures,
+  precomputeLatents: pictures,
+  precomputeImageFeatures: pictures,
+  precomputedImageFeatures: pictures,
+  cacheDir:
+    'use cache.folder for what the vision tower makes of pictures; where pulled models lie is for HF_HOME to say',
+  freezeVision: tower,
+  freezeVisionTower: tower,
+  freezeVisionModule: tower,
+  freezeVit: tower,
+  tuneMmVision: tower,
+  tuneMmMlp: tower,
   training: 'train',
   trainer: 'train',
   trainingArguments: 'train',
@@ -197,9 +216,22 @@ const habits: Record<string, string> = {
   mixedPrecision: arithmetic,
   dtype: arithmetic,
   torchDtype: arithmetic,
-  saveSteps: saving,
-  saveStrategy: saving,
-  saveTotalLimit: saving,
+  saveSteps: 'train.saveEvery',
+  saveInterval: 'train.saveEvery',
+  saveFreq: 'train.saveEvery',
+  checkpointEvery: 'train.saveEvery',
+  checkpointInterval: 'train.saveEvery',
+  checkpointingSteps: 'train.saveEvery',
+  stepsPerCheckpoint: 'train.saveEvery',
+  saveStrategy: 'use train.saveEvery: steps between checkpoints; without it one is kept every ten minutes',
+  saveTotalLimit: 'train.keep',
+  keepCheckpoints: 'train.keep',
+  keepLastNCheckpoints: 'train.keep',
+  maxCheckpoints: 'train.keep',
+  resume: resuming,
+  resumeFrom: resuming,
+  resumeFromCheckpoint: resuming,
+  autoResume: resuming,
   loadBestModelAtEnd: best,
   overwriteOutputDir: 'leave it out and say --overwrite on the command line',
   loggingSteps: 'leave it out: every step is logged in output/metrics.jsonl',
@@ -215,10 +247,11 @@ const habitOf = new Map(Object.entries(habits).map(([key, meaning]) => [plain(ke
 /** What was meant by an unknown `key` of `section` ('' is the file itself), as a sentence. */
 export function meaningOf(key: string, section: string): string {
   const spelled = plain(key);
-  const sameSpelling = ofOurs((leaf) => plain(leaf) === spelled, section);
-  if (sameSpelling) return useWord(sameSpelling, key, section);
+  // First: elsewhere `precision` is that of all arithmetic, whatever word of ours ends so.
   const habit = habitOf.get(spelled);
   if (habit) return sentence(/^[a-z]+(\.[a-zA-Z]+)?$/.test(habit) ? `use ${habit}` : habit);
+  const sameSpelling = ofOurs((leaf) => plain(leaf) === spelled, section);
+  if (sameSpelling) return useWord(sameSpelling, key, section);
   const allowed = Math.max(1, Math.floor(spelled.length / 3));
   const near = ofOurs((leaf) => distance(plain(leaf), spelled) <= allowed, section, spelled);
   if (near) return useWord(near, key, section);

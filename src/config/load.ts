@@ -2,6 +2,8 @@
 import path from 'node:path';
 import { type ErrorDetails, LorikeetError } from '../errors.ts';
 import { modelFolder } from '../hub/model-folder.ts';
+import type { RepeatedRun } from '../train/repeat.ts';
+import { spellOut } from './cache-words.ts';
 import { contradictions, type Problem, problemsOf, valueAt } from './problems.ts';
 import { type Config, type ConfigInput, configSchema, loraDefaults, pathWords } from './schema.ts';
 import { applySettings, parseSetting, type Setting } from './set.ts';
@@ -24,6 +26,8 @@ export interface LoadedConfig {
   /** The words of the `lora` section that were written; undefined without one. What `adapter` is held against. */
   loraGiven: Partial<NonNullable<Config['lora']>> | undefined;
   decisions: ConfigDecision[];
+  /** The run whose record these words are of. */
+  repeats?: RepeatedRun;
 }
 
 /**
@@ -41,8 +45,12 @@ export async function loadConfig(
 }
 
 /** The same for a config that a program made: no file, paths relative to `folder`. */
-export function resolveConfig(input: ConfigInput, folder = process.cwd()): LoadedConfig {
-  return check({ source: sourceOf(input), settings: [], folder });
+export function resolveConfig(
+  input: ConfigInput,
+  folder = process.cwd(),
+  set: readonly string[] = [],
+): LoadedConfig {
+  return check({ source: sourceOf(input), settings: set.map(parseSetting), folder });
 }
 
 interface Unchecked {
@@ -56,7 +64,9 @@ interface Unchecked {
 function check(unchecked: Unchecked): LoadedConfig {
   const { source, settings, folder } = unchecked;
   const tree = structuredClone(source.tree);
+  spellOut(tree); // before, so that a setting can change a word of it; after, so that it can be set itself
   applySettings(tree, settings);
+  spellOut(tree);
   const parsed = configSchema.safeParse(tree);
   const problems = [...(parsed.success ? [] : problemsOf(parsed.error, tree)), ...contradictions(tree)];
   if (!parsed.success || problems.length > 0) return refuse(problems, unchecked);
@@ -122,7 +132,8 @@ function originOf(words: string[], tree: Tree, settings: readonly Setting[]): Co
   return isSet ? 'command line' : 'file';
 }
 
-function leavesOf(section: object, prefix: string[] = []): [string[], unknown][] {
+/** Every word of a config with its value, sections walked. */
+export function leavesOf(section: object, prefix: string[] = []): [string[], unknown][] {
   return Object.entries(section).flatMap(([word, value]): [string[], unknown][] => {
     if (value === undefined) return [];
     const words = [...prefix, word];

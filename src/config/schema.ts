@@ -1,6 +1,7 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
 import { bestMetrics } from './best-metrics.ts';
+import { byteSize } from './byte-size.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
@@ -132,11 +133,26 @@ export const trainSchema = z.strictObject({
   patience: wholeFrom(1)
     .optional()
     .describe('evaluations in a row without a better train.bestBy that end the run'),
+  saveEvery: wholeFrom(0)
+    .optional()
+    .describe('steps between checkpoints; 0 keeps none; every ten minutes where not given'),
+  keep: wholeFrom(1).default(2).describe('checkpoints that are kept, the newest'),
   recompute: z
     .boolean()
     .default(true)
     .describe("computes a layer's activations again in the backward pass to save memory"),
   threads: wholeFrom(1).max(1024).optional().describe('physical cores where not given'),
+});
+
+/** `cache: f16` and `cache: off` are short for sections: see `cache-words.ts`. */
+export const cacheSchema = z.strictObject({
+  precision: z
+    .enum(['f32', 'f16'])
+    .default('f32')
+    .describe('how what the vision tower made of a picture is kept, and used'),
+  memory: byteSize.default('1GB').describe('of it in memory, or off'),
+  disk: byteSize.default('20GB').describe('of it on disk, for the next run too, or off'),
+  folder: text.optional().describe('where on disk'),
 });
 
 export const configSchema = z.strictObject({
@@ -148,11 +164,17 @@ export const configSchema = z.strictObject({
   full: fullSchema.optional().describe('trains parameters whole instead of LoRA beside them'),
   train: trainSchema.prefault({}),
   pack: packSchema.prefault({}),
+  cache: cacheSchema.prefault({}),
   output: path.describe('run folder'),
 });
 
 /** A config as it is written: everything with a default may be left out. */
-export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigInput = Omit<z.input<typeof configSchema>, 'cache'> & {
+  cache?: CacheInput;
+};
+/** One word in place of the section. */
+export type CacheShorthand = 'f32' | 'f16' | 'off';
+export type CacheInput = z.input<typeof cacheSchema> | CacheShorthand;
 /** A config with every default filled in; `lora` and `full` stay absent where they were. */
 export type Config = z.output<typeof configSchema>;
 export type LoraConfig = z.output<typeof loraSchema>;
@@ -161,6 +183,7 @@ export type DataConfig = z.output<typeof dataSchema>;
 export type ImageConfig = z.output<typeof imageSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
 export type PackConfig = z.output<typeof packSchema>;
+export type CacheConfig = z.output<typeof cacheSchema>;
 
 export const loraDefaults: LoraConfig = loraSchema.parse({});
 
@@ -171,5 +194,6 @@ export const pathWords = [
   'data.validation',
   'data.test',
   'data.images',
+  'cache.folder',
   'output',
 ] as const;

@@ -8,6 +8,7 @@ import { isRecord } from './rows/own.ts';
 import { parseRow } from './rows/parse.ts';
 import { pictureFolders } from './rows/picture-folders.ts';
 import { openTable, type Table } from './table.ts';
+import { guardOf, stampOf } from './unchanged.ts';
 
 /** A data file whose rows are read, checked and made examples one at a time. */
 export interface Dataset extends ChosenFields {
@@ -25,6 +26,8 @@ export interface Dataset extends ChosenFields {
   place(row: number): ErrorPlace;
   /** @throws LorikeetError 'data' or 'image' with file, line and row. */
   example(row: number): Promise<Example>;
+  /** @throws LorikeetError 'data' where the file is no longer what it was when it was opened. */
+  checkUnchanged(): Promise<void>;
 }
 
 export type DatasetName = 'train' | 'validation' | 'test';
@@ -49,6 +52,7 @@ const sampledRows = 20;
  * @throws LorikeetError 'data' for a file that cannot be read, has no rows, or whose rows have no known form.
  */
 export async function openDataset(file: string, options: DatasetOptions): Promise<Dataset> {
+  const stamp = stampOf(file);
   const table = await openTable(file);
   if (table.length === 0) {
     throw new LorikeetError('data', { file, what: 'at least one row expected, got none', fix: 'Add rows.' });
@@ -76,6 +80,7 @@ export async function openDataset(file: string, options: DatasetOptions): Promis
     notes: notesOf(table, detected, options),
     place,
     example,
+    checkUnchanged: guardOf(path, stamp, sha256),
   };
 }
 

@@ -9,12 +9,15 @@ export function imagesOf({ turns }: Pick<Example, 'turns'>): ImageReference[] {
 }
 
 /** Reads each picture of a row, in the same order; errors name the row, and the picture where they do not yet. */
-export function eachImage<T>(example: Example, read: (image: ImageReference) => Promise<T>): Promise<T[]> {
+export function eachImage<T>(
+  example: Example,
+  read: (image: ImageReference, index: number) => Promise<T>,
+): Promise<T[]> {
   const { row } = example;
   return Promise.all(
-    imagesOf(example).map(async (image) => {
+    imagesOf(example).map(async (image, index) => {
       try {
-        return await read(image);
+        return await read(image, index);
       } catch (error) {
         throw withPlace(error, { row, ...('dataUrl' in image ? {} : { file: nameOf(image) }) });
       }

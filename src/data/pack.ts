@@ -26,6 +26,8 @@ export function packedTokens(rows: Iterable<{ tokens: number; prefix?: SharedPre
 /** A sample as far as its place in a run matters. */
 export interface Packable {
   encoded: Encoded;
+  /** What its pictures hold, where that is known. */
+  images?: readonly { content: string }[];
   prefix?: SharedPrefix;
 }
 
@@ -103,10 +105,13 @@ function together(samples: readonly Packable[]): Members[] {
 }
 
 /** Files can change while a run goes on: what no longer begins alike runs by itself. */
-function beginsAs({ encoded: a }: Packable, { encoded: b }: Packable, length: number): boolean {
-  const grids =
-    a.grids.length === b.grids.length && a.grids.every((grid, i) => `${grid}` === `${b.grids[i]}`);
-  if (!grids || a.ids.length <= length) return false;
+function beginsAs(one: Packable, other: Packable, length: number): boolean {
+  const [a, b] = [one.encoded, other.encoded];
+  const isSame = <T>(own: readonly T[] = [], others: readonly T[] = [], key: (value: T) => string) =>
+    own.length === others.length && own.every((value, i) => key(value) === key(others[i]));
+  const pictures =
+    isSame(a.grids, b.grids, String) && isSame(one.images, other.images, ({ content }) => content);
+  if (!pictures || a.ids.length <= length) return false;
   for (let t = 0; t < length; t++) if (a.ids[t] !== b.ids[t]) return false;
   return true;
 }

@@ -23,6 +23,8 @@ export interface Processor {
   gridFor(width: number, height: number): Grid;
   /** How many image tokens a grid stands for in the text. */
   tokenCount(grid: Grid): number;
+  /** All that decides a picture's patches beside its pixels and its grid: two that say the same make the same. */
+  readonly identity: string;
   /** Resizes, normalises and cuts into patches. */
   patches(image: RgbImage): ImagePatches;
 }

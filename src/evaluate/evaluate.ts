@@ -3,6 +3,7 @@ import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { normalisation } from '../metrics/match.ts';
 import { createEncoder, encoderSettings } from '../train/encoder.ts';
+import type { NoticeEvent } from '../train/events.ts';
 import { versions } from '../train/version.ts';
 import { type Contestant, scoredModel } from './contestant.ts';
 import { writeEvaluation } from './evaluation-folder.ts';
@@ -50,7 +51,7 @@ export interface UnfinishedEvent {
   folder: string;
 }
 
-export type EvaluationEvent = AnsweringEvent | LostEvent | UnfinishedEvent | EvaluatedEvent;
+export type EvaluationEvent = AnsweringEvent | LostEvent | NoticeEvent | UnfinishedEvent | EvaluatedEvent;
 
 /**
  * Scores a model on a split of a config's data. `config` comes from `loadConfig` or is written in place; its relative
@@ -102,7 +103,7 @@ async function* examineAll(
   plan: EvaluationPlan,
   { own, other }: Found,
   begun: number,
-): AsyncGenerator<AnsweringEvent | LostEvent, boolean> {
+): AsyncGenerator<AnsweringEvent | LostEvent | NoticeEvent, boolean> {
   const isThrough = yield* examined(
     plan,
     { contestant: plan.model, guests: plan.guests, begun, before: 0 },
@@ -158,7 +159,7 @@ async function* examined(
   plan: EvaluationPlan,
   { contestant, guests, begun, before }: Sitting,
   examination: Examination,
-): AsyncGenerator<AnsweringEvent | LostEvent, boolean> {
+): AsyncGenerator<AnsweringEvent | LostEvent | NoticeEvent, boolean> {
   const { config, dataset, sets, maxNewTokens, isStrict, stopped } = plan;
   const encoder = await createEncoder(encoderSettings(config));
   const examinee = await Examinee.open(config, contestant, { maxNewTokens, stopped });
@@ -166,10 +167,12 @@ async function* examined(
     const passing = examine({ examinee, dataset, encoder, sets, guests, isStrict, stopped }, examination);
     let next = await passing.next();
     for (; !next.done; next = await passing.next()) {
+      for (const text of examinee.takeNotices()) yield { type: 'notice', text };
       // What the first model could not read, the other cannot either.
       if ('done' in next.value) yield answering(plan, next.value, begun, before);
       else if (before === 0) yield { type: 'lost', ...next.value };
     }
+    for (const text of examinee.takeNotices()) yield { type: 'notice', text };
     return next.value;
   } finally {
     await examinee.close();

@@ -3,10 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
 import type { ImageReference, Turn } from '../data/example.ts';
 import { isBadRow, withPlace } from '../data/place.ts';
-import type { ImagePatches } from '../data/processor.ts';
 import type { Answer } from '../generate/engine.ts';
 import type { Encoder } from '../train/encoder.ts';
-import type { Sample } from '../train/step.ts';
+import type { Sample, SampleImage } from '../train/step.ts';
 import type { Examinee } from './examinee.ts';
 import { type AnswerLoss, type ScoredAnswer, scoreAnswer } from './prediction.ts';
 import {
@@ -36,7 +35,7 @@ export interface Examination {
 
 export interface ExaminationInput {
   /** One without `losses` is asked for answers alone. */
-  examinee: Pick<Examinee, 'answers'> & Partial<Pick<Examinee, 'losses'>>;
+  examinee: Pick<Examinee, 'answers'> & Partial<Pick<Examinee, 'losses' | 'find'>>;
   dataset: Pick<Dataset, 'place'>;
   encoder: Pick<Encoder, 'load' | 'picture'>;
   sets: readonly PictureSet[];
@@ -128,7 +127,7 @@ async function examineChunk(
   examination: Examination,
 ): Promise<boolean> {
   const { examinee } = input;
-  const picture = oncePerPicture(input.encoder.picture);
+  const picture = oncePerPicture((image) => input.encoder.picture(image, examinee.find));
   const read = await readChunk(chunk, picture, input, examination);
   const scored = examinee.losses ? await examinee.losses(read.map(({ sample }) => sample)) : [];
   if (!scored) return false;
@@ -146,8 +145,8 @@ async function examineChunk(
 }
 
 /** Whose own rows are lost has no guests either. */
-function areReadable(images: readonly ImageReference[], picture: Encoder['picture']): Promise<boolean> {
-  return Promise.all(images.map(picture)).then(
+function areReadable(images: readonly ImageReference[], picture: ReadOnce): Promise<boolean> {
+  return Promise.all(images.map((image) => picture(image))).then(
     () => true,
     () => false,
   );
@@ -190,7 +189,7 @@ interface ReadRow {
 /** Tokens and pixels, each picture decoded once. A row whose picture cannot be read is lost. */
 async function readChunk(
   chunk: readonly Part[],
-  picture: Encoder['picture'],
+  picture: ReadOnce,
   { encoder, dataset, isStrict }: ExaminationInput,
   { lost }: Examination,
 ): Promise<ReadRow[]> {
@@ -208,8 +207,10 @@ async function readChunk(
   return loaded.filter((row) => row !== undefined);
 }
 
-function oncePerPicture(read: Encoder['picture']): Encoder['picture'] {
-  const known = new Map<string, Promise<ImagePatches>>();
+type ReadOnce = (image: ImageReference) => Promise<SampleImage>;
+
+function oncePerPicture(read: ReadOnce): ReadOnce {
+  const known = new Map<string, Promise<SampleImage>>();
   return (image) => {
     const key = JSON.stringify(image);
     const picture = known.get(key) ?? read(image);

@@ -78,8 +78,8 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Some file systems cannot flush a folder; the rename is then as safe as they make it. */
-async function syncFolder(dir: string): Promise<void> {
+/** Flushes the names in a folder. Some file systems cannot; a rename is then as safe as they make it. */
+export async function syncFolder(dir: string): Promise<void> {
   try {
     const handle = await open(dir, 'r');
     await handle.sync().finally(() => handle.close());

@@ -2,7 +2,7 @@
  * Writes TensorBoard event files: records as TFRecord frames them, each an `Event` of tensorflow/core/util/event.proto.
  * Knows the wire format and nothing of what a scalar means.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { crc32c } from '@node-rs/crc32';
 
@@ -65,15 +65,26 @@ function maskedCrc(data: Uint8Array): number {
 /** An event file that is being written. Readers may open it at any moment: it only ever grows by whole records. */
 export interface EventFile {
   add(event: ScalarEvent): void;
+  /** Bytes of the file, once the disk has them. */
+  flushed(): number;
   close(): void;
 }
 
-/** Creates the file, or empties it. Throws what the system says where it cannot be written; so does `add`. */
-export function openEventFile(file: string, wallTime: number): EventFile {
-  const handle = openSync(file, 'w');
-  appendRecord(handle, encodeFileVersion(wallTime));
+/**
+ * Creates the file, or empties it; `keep` bytes of its beginning stay, the end of a record, where it has as many. Throws
+ * what the system says where it cannot be written; so does `add`.
+ */
+export function openEventFile(file: string, wallTime: number, keep = 0): EventFile {
+  const has = keep > 0 ? (statSync(file, { throwIfNoEntry: false })?.size ?? 0) : 0;
+  const handle = openSync(file, has >= keep && keep > 0 ? 'r+' : 'w');
+  if (fstatSync(handle).size > 0) ftruncateSync(handle, keep);
+  else appendRecord(handle, encodeFileVersion(wallTime));
   return {
     add: (event) => appendRecord(handle, encodeScalars(event)),
+    flushed: () => {
+      fsyncSync(handle);
+      return fstatSync(handle).size;
+    },
     close: () => closeSync(handle),
   };
 }

@@ -11,7 +11,7 @@ export interface AnswerStream extends AsyncIterable<string> {
 
 export function answerStream(
   start: (hooks: CallHooks) => Promise<Answer>,
-  { signal, onPrompt }: CallHooks = {},
+  { signal, onPrompt, onNotice }: CallHooks = {},
 ): AnswerStream {
   const leave = new AbortController();
   const pieces: string[] = [];
@@ -20,6 +20,7 @@ export function answerStream(
   const result = start({
     signal: signal ? AbortSignal.any([signal, leave.signal]) : leave.signal,
     onPrompt,
+    onNotice,
     onText: (_, text) => {
       pieces.push(text);
       wake();

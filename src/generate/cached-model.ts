@@ -1,14 +1,19 @@
 /** A model that reads texts token by token: graphs, weights and an adapter, but no word of a conversation. */
 import { type Adapter, readAdapter } from '../checkpoint/peft.ts';
+import type { CacheConfig } from '../config/schema.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
-import { cachedGraph, visionGraph } from '../models/qwen2-vl/forward.ts';
+import { cachedGraph, type ModelDefinition, visionGraph } from '../models/qwen2-vl/forward.ts';
 import { linearModules, loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
 import type { LinearModule } from '../nn/lora-targets.ts';
 import type { Parameter } from '../nn/network.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
 import { physicalCores } from '../runtime/threads.ts';
-import { embedImage, type ImageInput } from '../train/embed-images.ts';
+import { embedImage } from '../train/embed-images.ts';
+import type { FindEmbedding } from '../train/encoder.ts';
+import type { ImageEmbedder } from '../train/image-embedder.ts';
 import { frozenParameters } from '../train/parameters.ts';
+import type { SampleImage } from '../train/step.ts';
+import { openVisionCache, plainCache } from '../train/vision-cache.ts';
 import { addSlots, slotWeights } from './adapter-slots.ts';
 import type { KeyValueStore } from './key-value-store.ts';
 import { choosePacking, type Packing } from './packing.ts';
@@ -21,6 +26,10 @@ export interface CachedModelOptions {
   threads?: number;
   /** Packs weights from the start, or never; `choosePacking` decides where not given. */
   pack?: boolean;
+  /** Where what the vision tower makes of pictures is kept; without it, a little in memory. */
+  cache?: CacheConfig;
+  /** What embeds pictures, where somebody has it open for the same model already. */
+  embedder?: ImageEmbedder;
 }
 
 type Part = 'text' | 'vision';
@@ -38,6 +47,9 @@ export class CachedModel implements ReadingModel {
   readonly threads: number;
   readonly packing: Packing;
   readonly #parameters: Map<string, Parameter>;
+  /** Of the tower as it is without an adapter. */
+  readonly #embedder: ImageEmbedder;
+  readonly #ownsEmbedder: boolean;
   readonly #modules: Record<Part, LinearModule[]>;
   readonly #open: Partial<Record<Part, OpenPart>> = {};
   #adapter?: Adapter;
@@ -48,9 +60,12 @@ export class CachedModel implements ReadingModel {
   private constructor(
     config: Qwen2VLConfig,
     parameters: Map<string, Parameter>,
+    embedder: ImageEmbedder,
     options: CachedModelOptions,
   ) {
     this.config = config;
+    this.#embedder = embedder;
+    this.#ownsEmbedder = embedder !== options.embedder;
     this.threads = options.threads ?? physicalCores();
     this.packing = choosePacking(parameters, options.pack);
     this.#parameters = parameters;
@@ -65,7 +80,9 @@ export class CachedModel implements ReadingModel {
   static async open(options: CachedModelOptions): Promise<CachedModel> {
     const config = await loadModelConfig(options.modelDir);
     const weights = await openModelWeights(options.modelDir, config);
-    const model = new CachedModel(config, frozenParameters(config, weights), options);
+    const parameters = frozenParameters(config, weights);
+    const embedder = await embedderOf({ config, parameters, lora: new Map(), recompute: false }, options);
+    const model = new CachedModel(config, parameters, embedder, options);
     if (options.adapterDir !== undefined) await model.useAdapter(options.adapterDir);
     return model;
   }
@@ -96,9 +113,20 @@ export class CachedModel implements ReadingModel {
     return newStore(this.config, capacity);
   }
 
-  async embed(image: ImageInput): Promise<Float32Array> {
+  readonly find: FindEmbedding = (image) =>
+    this.#isAdapted('vision') ? undefined : this.#embedder.find(image);
+
+  /** What a person should know of the pictures that are kept, since the last call. */
+  takeNotices(): string[] {
+    return this.#embedder.takeNotices();
+  }
+
+  async embed(images: readonly SampleImage[]): Promise<Float32Array[]> {
+    if (!this.#isAdapted('vision')) return this.#embedder.embed(images);
     const { session, weights } = await this.#part('vision');
-    return embedImage(session, image, this.config, weights);
+    const embeddings: Float32Array[] = [];
+    for (const image of images) embeddings.push(await embedImage(session, image, this.config, weights));
+    return embeddings;
   }
 
   async read(
@@ -113,6 +141,7 @@ export class CachedModel implements ReadingModel {
 
   async close(): Promise<void> {
     for (const part of Object.values(this.#open)) await part.session.close();
+    if (this.#ownsEmbedder) await this.#embedder.close();
   }
 
   /**
@@ -120,16 +149,18 @@ export class CachedModel implements ReadingModel {
    * then on.
    */
   async #part(part: Part) {
-    const modules = this.#modules[part];
     const known = this.#open[part];
-    const adapted = modules.some(({ name }) => this.#adapter?.config.targetModules.includes(name));
-    const hasSlots = adapted || known?.hasSlots === true;
+    const hasSlots = this.#isAdapted(part) || known?.hasSlots === true;
     const packed = part === 'text' && this.isPacked;
     if (known?.hasSlots !== hasSlots || known.packed !== packed) {
       await known?.session.close(); // before the next one, so that no copy stands beside another
       this.#open[part] = { session: this.#session(part, { hasSlots, packed }), hasSlots, packed };
     }
     return { session: this.#open[part]!.session, weights: hasSlots ? this.#weights(part) : [] };
+  }
+
+  #isAdapted(part: Part): boolean {
+    return this.#modules[part].some(({ name }) => this.#adapter?.config.targetModules.includes(name));
   }
 
   readonly #fed: Partial<Record<Part, { epoch: number; weights: ReturnType<typeof slotWeights> }>> = {};
@@ -149,4 +180,14 @@ export class CachedModel implements ReadingModel {
     const build = part === 'text' ? cachedGraph : visionGraph;
     return new LazySession(() => build(model), { target: 'cpu', threads: this.threads, pack: packed });
   }
+}
+
+async function embedderOf(
+  model: ModelDefinition,
+  { modelDir, threads = physicalCores(), cache: settings, embedder }: CachedModelOptions,
+): Promise<ImageEmbedder> {
+  if (embedder) return embedder;
+  const session = { target: 'cpu' as const, threads };
+  if (!settings) return plainCache(model, session).embedder;
+  return (await openVisionCache(model, session, { modelDir, settings, policy: 'recent' })).embedder;
 }

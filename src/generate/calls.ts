@@ -45,6 +45,7 @@ export interface Call<M extends Method = Method> {
 export type Reply = { call: number } & (
   | { text: string; answer: number }
   | { prompt: { tokens: number; pictures: number } }
+  | { notice: string }
   | { result: unknown }
   | { error: WireError }
 );

@@ -93,7 +93,7 @@ export class Context {
   /** The held text's rows are the first of the store, in order. */
   #reading({ ids, images }: Prompt, start: number, end: number): Reading {
     const { imageTokenId, vision } = this.#model.config;
-    const grids = images.map(({ grid }) => grid);
+    const grids = images.map(({ image }) => image.grid);
     const { indices } = mropePositions(ids, grids, { imageTokenId, mergeSize: vision.spatialMergeSize });
     const sequence = new Sequence();
     sequence.add(0, start);
@@ -108,8 +108,7 @@ export class Context {
   }
 
   async #read(readings: Reading[], images: readonly PlacedImage[]): Promise<Float32Array[]> {
-    const embeddings: Float32Array[] = [];
-    for (const image of images) embeddings.push(await this.#model.embed(image));
+    const embeddings = await this.#model.embed(images.map(({ image }) => image));
     for (const { ids } of readings) this.#tokensRead += ids.length;
     return this.#model.read(this.store, readings, embeddings);
   }

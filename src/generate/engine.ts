@@ -1,12 +1,16 @@
 /** Questions in, answers out, in the thread that calls: `loadModel` runs it in one of its own. */
+
+import { cacheConfig } from '../config/cache-words.ts';
+import type { CacheInput } from '../config/schema.ts';
 import type { Example, ImageReference } from '../data/example.ts';
 import { imagesOf } from '../data/example-images.ts';
 import { keyOf } from '../data/image/source.ts';
-import type { ImagePatches } from '../data/processor.ts';
 import { createTokenReader } from '../data/token-texts.ts';
 import { LorikeetError } from '../errors.ts';
 import { modelFolder } from '../hub/model-folder.ts';
 import { createEncoder, type Encoder, type EncoderSettings } from '../train/encoder.ts';
+import type { ImageEmbedder } from '../train/image-embedder.ts';
+import type { SampleImage } from '../train/step.ts';
 import { CachedModel } from './cached-model.ts';
 import type { ModelFacts, Pictures } from './calls.ts';
 import { Context } from './context.ts';
@@ -34,6 +38,8 @@ export interface EngineOptions {
   threads?: number;
   /** Packs weights from the start, or never. Without it once enough was decoded, where memory allows. */
   pack?: boolean;
+  /** As `cache` of a training config: where what the vision tower makes of pictures is kept. Without it a little in memory. */
+  cache?: CacheInput;
 }
 
 export interface Answer {
@@ -58,6 +64,8 @@ export interface Answer {
 export interface AnswerHooks {
   /** Once the prompts about some pictures are tokens, and before the model reads them. */
   onPrompt?(facts: { tokens: number; pictures: number }): void;
+  /** Something about the pictures that are kept which a person should know. */
+  onNotice?(text: string): void;
   /** The next piece of the answer with this index; whole characters only. */
   onText?(answer: number, text: string): void;
   stopped?(): boolean;
@@ -67,7 +75,7 @@ export interface AnswerHooks {
 export interface Topic {
   readonly context: Context;
   /** Each picture is decoded once. */
-  readonly picture: (image: ImageReference) => Promise<ImagePatches>;
+  readonly picture: (image: ImageReference) => Promise<SampleImage>;
   /** What every question of the topic is about, once it is held. */
   pictures?: Pictures;
 }
@@ -87,10 +95,21 @@ export class Engine<M extends ReadingModel = CachedModel> {
     this.#endTokenIds = endTokenIds;
   }
 
-  static async open({ model, adapter, image = {}, threads, pack }: EngineOptions): Promise<Engine> {
+  /** @param embedder of the same model, where somebody has one. */
+  static async open(
+    { model, adapter, image = {}, threads, pack, cache }: EngineOptions,
+    embedder?: ImageEmbedder,
+  ): Promise<Engine> {
     const modelDir = modelFolder(model, process.cwd());
     const encoder = await createEncoder({ modelDir, image, maxLength: Number.MAX_SAFE_INTEGER });
-    const cached = await CachedModel.open({ modelDir, adapterDir: adapter, threads, pack });
+    const cached = await CachedModel.open({
+      modelDir,
+      adapterDir: adapter,
+      threads,
+      pack,
+      cache: cache && cacheConfig(cache),
+      embedder,
+    });
     return new Engine(cached, encoder, await endTokens(modelDir, cached.config, encoder.tokenizer));
   }
 
@@ -108,7 +127,10 @@ export class Engine<M extends ReadingModel = CachedModel> {
   newTopic(): Topic {
     return {
       context: new Context(this.model),
-      picture: rememberPictures((image) => this.#encoder.picture(image)),
+      picture: rememberPictures(
+        (image) => this.#encoder.picture(image, this.model.find),
+        () => this.model.epoch,
+      ),
     };
   }
 
@@ -241,10 +263,12 @@ async function holdCommon(context: Context, [first, ...others]: readonly Prompt[
 
 function rememberPictures<T>(
   read: (image: ImageReference) => Promise<T>,
+  epoch: () => number,
 ): (image: ImageReference) => Promise<T> {
   const known = new Map<string, Promise<T>>();
   return (image) => {
-    const key = keyOf(image);
+    // Another adapter may need of a picture what this one did not.
+    const key = `${epoch()} ${keyOf(image)}`;
     const picture = known.get(key) ?? read(image);
     known.set(key, picture);
     picture.catch(() => known.delete(key)); // the file may be mended

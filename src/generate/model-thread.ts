@@ -75,6 +75,7 @@ export class ModelThread {
     if (!pending) return;
     if ('text' in reply) pending.hooks.onText?.(reply.answer, reply.text);
     else if ('prompt' in reply) pending.hooks.onPrompt?.(reply.prompt);
+    else if ('notice' in reply) pending.hooks.onNotice?.(reply.notice);
     else if ('error' in reply) pending.reject(errorFromWire(reply.error));
     else pending.resolve(reply.result);
   }

@@ -13,6 +13,8 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Once the prompt is tokens, before the model reads it. */
   onPrompt?: (facts: { tokens: number; pictures: number }) => void;
+  /** Something about the pictures that are kept (`cache`) which a person should know. */
+  onNotice?: (text: string) => void;
 }
 
 export interface Model {
@@ -199,7 +201,8 @@ function userMessage(turn: UserTurn): Message {
 function separate({
   signal,
   onPrompt,
+  onNotice,
   ...how
 }: AnswerOptions & CallOptions = {}): [AnswerOptions, CallHooks] {
-  return [how, { signal, onPrompt }];
+  return [how, { signal, onPrompt, onNotice }];
 }

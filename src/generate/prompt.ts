@@ -3,8 +3,7 @@ import { type Encoded, tokenKinds } from '../data/example.ts';
 import { LorikeetError } from '../errors.ts';
 import type { Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { patchCount } from '../models/qwen2-vl/feeds.ts';
-import type { ImageInput } from '../train/embed-images.ts';
-import type { Sample } from '../train/step.ts';
+import type { Sample, SampleImage } from '../train/step.ts';
 
 export interface Prompt {
   /** [T] */
@@ -13,21 +12,22 @@ export interface Prompt {
 }
 
 /** A picture and the tokens [start, end) it stands for. */
-export interface PlacedImage extends ImageInput {
+export interface PlacedImage {
+  image: SampleImage;
   start: number;
   end: number;
 }
 
 /** A sample that ends where its answer would begin. */
-export function promptOf({ encoded, patches }: Sample, { imageTokenId, vision }: Qwen2VLConfig): Prompt {
-  const { ids, grids } = encoded;
+export function promptOf({ encoded, images }: Sample, { imageTokenId, vision }: Qwen2VLConfig): Prompt {
+  const { ids } = encoded;
   let end = 0;
-  const images = grids.map((grid, i) => {
+  const placed = images.map((image) => {
     const start = ids.indexOf(imageTokenId, end);
-    end = start + patchCount(grid) / vision.spatialMergeSize ** 2;
-    return { grid, patches: patches[i], start, end };
+    end = start + patchCount(image.grid) / vision.spatialMergeSize ** 2;
+    return { image, start, end };
   });
-  return { ids, images };
+  return { ids, images: placed };
 }
 
 /**
@@ -53,18 +53,18 @@ function cut(encoded: Encoded, end: number): Encoded {
   return { ...encoded, ids: encoded.ids.slice(0, end), kinds: encoded.kinds.slice(0, end) };
 }
 
-/** How many tokens two prompts begin with in common, pictures compared by their pixels; none is cut in two. */
+/** How many tokens two prompts begin with in common, pictures compared by what they hold; none is cut in two. */
 export function sharedLength(a: Prompt, b: Prompt): number {
   let length = 0;
   while (length < a.ids.length && length < b.ids.length && a.ids[length] === b.ids[length]) length++;
   for (const [i, image] of a.images.entries()) {
     if (image.start >= length) break;
-    if (image.end > length || !samePixels(image, b.images[i])) return image.start;
+    if (image.end > length || !isSame(image, b.images[i])) return image.start;
   }
   return length;
 }
 
-function samePixels(a: PlacedImage, b: PlacedImage): boolean {
-  if (a.end !== b.end || a.grid.some((side, axis) => side !== b.grid[axis])) return false;
-  return a.patches === b.patches || a.patches.every((value, i) => value === b.patches[i]);
+function isSame(a: PlacedImage, b: PlacedImage): boolean {
+  if (a.end !== b.end || a.image.grid.some((side, axis) => side !== b.image.grid[axis])) return false;
+  return a.image.content === b.image.content;
 }

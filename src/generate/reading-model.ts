@@ -4,7 +4,9 @@ import { cachedFeeds } from '../models/qwen2-vl/feeds.ts';
 import { cacheName, outputNames } from '../models/qwen2-vl/forward.ts';
 import { cacheWidth } from '../nn/key-value-cache.ts';
 import type { FedWeight, LazySession } from '../runtime/lazy-session.ts';
-import { embeddingFeed, type ImageInput } from '../train/embed-images.ts';
+import { embeddingFeed } from '../train/embed-images.ts';
+import type { FindEmbedding } from '../train/encoder.ts';
+import type { SampleImage } from '../train/step.ts';
 import { KeyValueStore } from './key-value-store.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -23,8 +25,10 @@ export interface ReadingModel {
   /** Changes with the weights: what was read before means nothing to the model after. */
   readonly epoch: number;
   newStore(capacity?: number): KeyValueStore;
-  /** [m, D] what the text is given for a picture's tokens. */
-  embed(image: ImageInput): Promise<Float32Array>;
+  /** A picture's embedding, where it is known and nothing that is adapted or trained changes it. */
+  readonly find?: FindEmbedding;
+  /** For each picture, [m, D]: what the text is given for its tokens. */
+  embed(images: readonly SampleImage[]): Promise<Float32Array[]>;
   /**
    * Reads the next tokens of several texts in one run and appends their keys and values. `embeddings` are those of
    * the image tokens among them, in order. Returns the logits [V] after each text's last token.

@@ -2,8 +2,10 @@
 import type { Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { cachedGraph, isVision, type ModelDefinition, visionGraph } from '../models/qwen2-vl/forward.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
-import { embedImage, type ImageInput } from '../train/embed-images.ts';
-import type { Trainable } from '../train/step.ts';
+import { embedImage } from '../train/embed-images.ts';
+import type { FindEmbedding } from '../train/encoder.ts';
+import type { ImageEmbedder } from '../train/image-embedder.ts';
+import type { SampleImage, Trainable } from '../train/step.ts';
 import type { KeyValueStore } from './key-value-store.ts';
 import { newStore, type Reading, type ReadingModel, readTogether } from './reading-model.ts';
 
@@ -18,11 +20,20 @@ export class TrainedModel implements ReadingModel {
   readonly epoch = 0;
   readonly #trainables: readonly Trainable[];
   readonly #text: LazySession;
+  /** Of a tower that is trained. */
   readonly #vision: LazySession;
+  readonly #embedder?: ImageEmbedder;
 
-  constructor(model: ModelDefinition, trainables: readonly Trainable[], threads: number) {
+  /** @param embedder the trainer's own, where its vision tower is frozen. */
+  constructor(
+    model: ModelDefinition,
+    trainables: readonly Trainable[],
+    threads: number,
+    embedder?: ImageEmbedder,
+  ) {
     this.config = model.config;
     this.#trainables = trainables;
+    this.#embedder = embedder;
     const options = { target: 'cpu', threads } as const;
     this.#text = new LazySession(() => cachedGraph(withoutTower(model)), options);
     this.#vision = new LazySession(() => visionGraph(model), options);
@@ -32,8 +43,16 @@ export class TrainedModel implements ReadingModel {
     return newStore(this.config, capacity);
   }
 
-  embed(image: ImageInput): Promise<Float32Array> {
-    return embedImage(this.#vision, image, this.config, this.#trainables);
+  get find(): FindEmbedding | undefined {
+    return this.#embedder?.find;
+  }
+
+  async embed(images: readonly SampleImage[]): Promise<Float32Array[]> {
+    if (this.#embedder) return this.#embedder.embed(images);
+    const embeddings: Float32Array[] = [];
+    for (const image of images)
+      embeddings.push(await embedImage(this.#vision, image, this.config, this.#trainables));
+    return embeddings;
   }
 
   read(

@@ -42,12 +42,15 @@ const handlers: Handlers = {
 async function handle({ call, method, parameters, stop }: Call): Promise<void> {
   const hooks: AnswerHooks = {
     onPrompt: (prompt) => post({ call, prompt }),
+    onNotice: (notice) => post({ call, notice }),
     onText: (answer, text) => post({ call, answer, text }),
     stopped: () => isRaised(stop),
   };
   const handler = handlers[method] as (hooks: AnswerHooks, ...parameters: unknown[]) => Promise<unknown>;
   try {
-    post({ call, result: await handler(hooks, ...parameters) });
+    const result = await handler(hooks, ...parameters);
+    for (const notice of engine.model.takeNotices()) hooks.onNotice?.(notice);
+    post({ call, result });
   } catch (error) {
     post({ call, error: errorToWire(error) });
   }

@@ -9,9 +9,9 @@ export interface HubFile {
   hash: 'sha256' | 'git';
 }
 
-/** What says how to read a model: configs, tokenizer, chat template, picture settings. Never code, never pickles. */
+/** What says how to read a model and on what terms: configs, tokenizer, chat template, picture settings, licence. Never code, never pickles. */
 const described =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|preprocessor_config|video_preprocessor_config|processor_config)\.json$|^(merges\.txt|chat_template\.jinja)$/;
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|preprocessor_config|video_preprocessor_config|processor_config)\.json$|^(merges\.txt|chat_template\.jinja)$|^(LICEN[CS]E|NOTICE)(\.\w+)?$/;
 const single = 'model.safetensors';
 const index = 'model.safetensors.index.json';
 const shard = /^model-\d{5,6}-of-\d{5,6}\.safetensors$/;

@@ -34,7 +34,6 @@ const answers = z.object({
   f1: number,
   floor: number,
   cut: number,
-  seconds: number,
 });
 /** Before `train.bestBy` there was one way to be the best. */
 const best = z
@@ -98,6 +97,7 @@ export const finishLine = z.object({
   stoppedEarly: maybe(z.object({ patience: step, bestStep: step })),
   seconds: maybe(number),
   peakMemory: maybe(number),
+  pictures: maybe(z.object({ computed: number, fromMemory: number, fromDisk: number, replaced: number })),
 });
 
 export interface Metrics extends Pick<RunStory, 'baseline' | 'steps' | 'evaluations' | 'finish'> {

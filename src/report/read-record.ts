@@ -5,6 +5,7 @@ import type { DataCheck } from '../check/data-check.ts';
 import { tokenKinds } from '../data/example.ts';
 import { isObject, parseJson } from '../formats/json.ts';
 import type { DataSummary } from '../train/events.ts';
+import { identitySchema } from '../train/identity.ts';
 import { type RunRecord, runFiles } from '../train/run-folder.ts';
 import { readText, Unreadable } from './bounded-files.ts';
 import { finishLine } from './read-metrics.ts';
@@ -116,6 +117,8 @@ const fields: { [K in keyof RunRecord]-?: z.ZodType<NonNullable<RunRecord[K]>> }
   totalSteps: whole,
   sharing: z.object({ rows: whole, rowTokens: whole, tokens: whole, picturesPerStep: number }),
   decisions: z.array(z.object({ what: text, value: z.unknown(), reason: text })),
+  identity: identitySchema,
+  resumed: z.array(z.object({ at: text, step: whole })),
 };
 
 /**

@@ -1,8 +1,9 @@
 /** From a model folder and what shall be trained to a compiled step, with the choices it made and why. */
+import type { MemoryPolicy } from '../cache/memory.ts';
 import { checkAgreement } from '../checkpoint/agree.ts';
 import { writeFullCheckpoint } from '../checkpoint/full.ts';
 import { readAdapter, writeAdapter } from '../checkpoint/peft.ts';
-import type { FullConfig, LoraConfig } from '../config/schema.ts';
+import type { CacheConfig, FullConfig, LoraConfig } from '../config/schema.ts';
 import { loraDefaults } from '../config/schema.ts';
 import { readTensor, type TensorLocation } from '../formats/safetensors.ts';
 import { pulledModel } from '../hub/cache.ts';
@@ -16,12 +17,15 @@ import {
   parameterTable,
 } from '../models/qwen2-vl/weights.ts';
 import type { Parameter } from '../nn/network.ts';
+import type { SessionOptions } from '../runtime/session.ts';
 import { physicalCores } from '../runtime/threads.ts';
 import { type CompiledModelStep, compileSteps } from './compiled-step.ts';
+import { describeCache } from './describe-cache.ts';
 import type { BaseFacts, Decision, StartEvent } from './events.ts';
 import { addLora, frozenParameters, type ParameterRoles, trainWhole } from './parameters.ts';
 import type { WriteAdapter } from './record.ts';
 import type { CompiledStep, Trainable } from './step.ts';
+import { openVisionCache, plainCache, type VisionCache } from './vision-cache.ts';
 
 export interface CompileOptions {
   modelDir: string;
@@ -34,6 +38,10 @@ export interface CompileOptions {
   /** Physical cores where not given. */
   threads?: number;
   seed: number;
+  /** Where what a frozen vision tower makes of pictures is kept; without it, a little in memory. */
+  cache?: CacheConfig;
+  /** What gives way in memory where that is full. Default `first`, for epochs. */
+  cachePolicy?: MemoryPolicy;
 }
 
 /** What a run needs of a model. */
@@ -44,6 +52,8 @@ export interface CompiledModel extends CompiledStep, Pick<StartEvent, 'lora'> {
   decisions: Decision[];
   /** Writes what was trained, as it is now, into an empty folder: a PEFT adapter, or the whole model. */
   writeAdapter: WriteAdapter;
+  /** What embeds pictures and keeps them; absent where the vision tower is trained. */
+  vision?: VisionCache;
 }
 
 export type Compile<M extends CompiledModel = CompiledModel> = (options: CompileOptions) => Promise<M>;
@@ -64,7 +74,9 @@ export async function compileStep(options: CompileOptions): Promise<OpenModel> {
   const threads = options.threads ?? physicalCores();
   const { trainables, ...table } = roles;
   const model = { config, ...table, recompute: options.recompute };
-  const step = compileSteps(model, trainables, { target: 'cpu', threads });
+  const session = { target: 'cpu' as const, threads };
+  const vision = trainsVision(model) ? undefined : await visionCacheOf(model, session, options);
+  const step = compileSteps(model, trainables, session, vision?.embedder);
   return {
     definition: model,
     trainables,
@@ -89,9 +101,20 @@ export async function compileStep(options: CompileOptions): Promise<OpenModel> {
       },
       describeWeights(weights),
       describeVision(trainsVision(model)),
+      ...(options.cache ? describeCache(options.cache, vision) : []),
     ],
     writeAdapter: write,
+    ...(vision && { vision }),
   };
+}
+
+function visionCacheOf(
+  model: ModelDefinition,
+  session: SessionOptions,
+  { cache: settings, cachePolicy: policy = 'first', modelDir }: CompileOptions,
+): Promise<VisionCache> | VisionCache {
+  if (settings) return openVisionCache(model, session, { modelDir, settings, policy });
+  return plainCache(model, session);
 }
 
 interface Settled {

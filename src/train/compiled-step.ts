@@ -18,11 +18,11 @@ import {
   scoringGraph,
   trainingGraph,
   trainsVision,
-  visionGraph,
 } from '../models/qwen2-vl/forward.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
 import type { SessionOptions, TensorData } from '../runtime/session.ts';
-import { embeddingFeed, embedImage, type ImageInput } from './embed-images.ts';
+import { embeddingFeed, withPatches } from './embed-images.ts';
+import type { ImageEmbedder } from './image-embedder.ts';
 import { likeliest } from './likeliest.ts';
 import type {
   CompiledStep,
@@ -33,6 +33,7 @@ import type {
   TokenLoss,
   Trainable,
 } from './step.ts';
+import { plainCache } from './vision-cache.ts';
 
 /** A compiled model that can also say what any token of a text costs it. */
 export interface CompiledModelStep extends CompiledStep {
@@ -48,32 +49,36 @@ const rowsWithLogits = 128;
 /** Likeliest tokens that are told. */
 const shownTokens = 5;
 
+/** @param embedder what embeds pictures where the vision tower is not trained; a trained one stands in the step itself. */
 export function compileSteps(
   model: ModelDefinition,
   trainables: Trainable[],
   options: SessionOptions,
+  embedder = trainsVision(model) ? undefined : plainCache(model, options).embedder,
 ): CompiledModelStep {
-  return new SessionStep(model, trainables, options);
+  return new SessionStep(model, trainables, options, embedder);
 }
 
 class SessionStep implements CompiledModelStep {
   readonly trainables: Trainable[];
   readonly #model: ModelDefinition;
-  readonly #inlineVision: boolean;
-  /** What a frozen tower made of pictures that are still at hand: many rows ask about one. */
-  readonly #embedded = new WeakMap<Float32Array, Promise<Float32Array>>();
-  readonly #graphs: Record<'training' | 'scoring' | 'inspection' | 'vision', LazySession>;
+  readonly #embedder?: ImageEmbedder;
+  readonly #graphs: Record<'training' | 'scoring' | 'inspection', LazySession>;
 
-  constructor(model: ModelDefinition, trainables: Trainable[], options: SessionOptions) {
+  constructor(
+    model: ModelDefinition,
+    trainables: Trainable[],
+    options: SessionOptions,
+    embedder: ImageEmbedder | undefined,
+  ) {
     this.trainables = trainables;
     this.#model = model;
-    this.#inlineVision = trainsVision(model);
+    this.#embedder = embedder;
     const lazy = (build: (model: ModelDefinition) => Graph) => new LazySession(() => build(model), options);
     this.#graphs = {
       training: lazy(trainingGraph),
       scoring: lazy(scoringGraph),
       inspection: lazy(inspectionGraph),
-      vision: lazy(visionGraph),
     };
   }
 
@@ -96,7 +101,7 @@ class SessionStep implements CompiledModelStep {
       { ...feeds, ...vectors({ rows, labels }), ...dropoutFeeds(layout, this.#model, address) },
       this.trainables,
     );
-    const noImages = samples.every(({ patches }) => patches.length === 0);
+    const noImages = samples.every(({ images }) => images.length === 0);
     const gradients = this.trainables.flatMap(({ name }) => {
       const gradient = outputs[gradientName(name)] as Float32Array | undefined;
       return gradient && !(noImages && isVision(name)) ? [[name, gradient] as const] : [];
@@ -128,30 +133,16 @@ class SessionStep implements CompiledModelStep {
 
   async close(): Promise<void> {
     for (const session of Object.values(this.#graphs)) await session.close();
-  }
-
-  #embed(image: ImageInput): Promise<Float32Array> {
-    const known = this.#embedded.get(image.patches);
-    const embedding = known ?? embedImage(this.#graphs.vision, image, this.#model.config);
-    this.#embedded.set(image.patches, embedding);
-    return embedding;
+    await this.#embedder?.close();
   }
 
   async #feeds(layout: Layout<Sample>): Promise<Feeds> {
     const { config } = this.#model;
-    const images = layout.packs.flatMap((pack) => {
-      const { patches, encoded } = firstOf(layout, pack);
-      return patches.map((values, i) => ({ patches: values, grid: encoded.grids[i] }));
-    });
+    const images = layout.packs.flatMap((pack) => firstOf(layout, pack).images);
     const feeds = textFeeds(layout, config);
-    if (this.#inlineVision)
-      return {
-        ...feeds,
-        ...visionFeeds(images.length > 0 ? images : [blankImage(config)], config, { mask: true }),
-      };
-    const embeddings: Float32Array[] = [];
-    for (const image of images) embeddings.push(await this.#embed(image));
-    return { ...feeds, ...embeddingFeed(embeddings, config) };
+    if (this.#embedder) return { ...feeds, ...embeddingFeed(await this.#embedder.embed(images), config) };
+    const seen = images.length > 0 ? images.map(withPatches) : [blankImage(config)];
+    return { ...feeds, ...visionFeeds(seen, config, { mask: true }) };
   }
 }
 

@@ -1,24 +1,29 @@
-import type { Grid } from '../data/example.ts';
+import { LorikeetError } from '../errors.ts';
 import type { Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { type Feeds, visionFeeds } from '../models/qwen2-vl/feeds.ts';
 import { imageEmbeddings } from '../models/qwen2-vl/forward.ts';
 import type { FedWeight, LazySession } from '../runtime/lazy-session.ts';
+import type { SampleImage } from './step.ts';
 
-/** One picture as the tower reads it: patches [P, patchLength]. */
-export interface ImageInput {
-  grid: Grid;
-  patches: Float32Array;
-}
-
-/** [m, D] one picture through a tower that stands in a graph of its own: none pays for another's attention. */
+/** [m, D] one picture through a tower that an adapter changes, so that nothing of it can be kept. */
 export async function embedImage(
   tower: LazySession,
-  image: ImageInput,
+  image: SampleImage,
   config: Qwen2VLConfig,
-  weights: readonly FedWeight[] = [],
+  weights: readonly FedWeight[],
 ): Promise<Float32Array> {
-  const outputs = await tower.run(visionFeeds([image], config, { mask: false }), weights);
+  const outputs = await tower.run(visionFeeds([withPatches(image)], config, { mask: false }), weights);
   return outputs[imageEmbeddings] as Float32Array;
+}
+
+/** A picture as the tower reads it. */
+export function withPatches(image: SampleImage): SampleImage & { patches: Float32Array } {
+  const { patches } = image;
+  if (patches) return { ...image, patches };
+  throw new LorikeetError('graph', {
+    what: `picture ${image.content} expected its patches, got none`,
+    fix: 'This is a bug; please report it.',
+  });
 }
 
 /** The embeddings of a run's pictures, one after the other; a row of zeros that no token reads where it has none. */

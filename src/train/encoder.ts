@@ -2,15 +2,16 @@ import type { Config } from '../config/schema.ts';
 import { encodeExample, encodePrompt } from '../data/encode.ts';
 import type { Encoded, Example, Grid, ImageReference } from '../data/example.ts';
 import { eachImage } from '../data/example-images.ts';
+import { contentOf } from '../data/image/content.ts';
 import { type DecodedImage, type DecodeOptions, decodeImage, imageSize } from '../data/image/decode.ts';
 import { keyOf } from '../data/image/source.ts';
-import type { ImagePatches, Processor } from '../data/processor.ts';
+import type { Processor } from '../data/processor.ts';
 import { type ChatTokenizer, loadTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { checkModelFolder } from '../formats/checkpoint-folder.ts';
 import { checkSpecialTokens, loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { loadProcessor, type PixelLimits } from '../models/qwen2-vl/processor.ts';
-import type { Sample } from './step.ts';
+import type { Sample, SampleImage } from './step.ts';
 
 /** Everything that decides what an example becomes; plain data, so that another thread can build the same. */
 export interface EncoderSettings {
@@ -22,6 +23,12 @@ export interface EncoderSettings {
 export function encoderSettings({ model, image, data }: Config): EncoderSettings {
   return { modelDir: model, image, maxLength: data.maxLength };
 }
+
+/** Gives a picture's embedding, where it is known. */
+export type FindEmbedding = (image: Pick<SampleImage, 'content' | 'grid'>) => Float32Array | undefined;
+
+/** The picture at a place in a conversation, counted from 0. */
+export type ReadPicture = (image: ImageReference, place: number) => Promise<SampleImage>;
 
 /** From examples to what the model reads. */
 export interface Encoder {
@@ -40,12 +47,12 @@ export interface Encoder {
   encodeWith(example: Example, grids: readonly Grid[]): Encoded;
   /** A picture's pixels as `load` sees them. */
   decode(image: ImageReference): Promise<DecodedImage>;
-  /** Tokens and pixels; `picture` is for those who have read some already. */
-  load(example: Example, picture?: Encoder['picture']): Promise<Sample>;
+  /** Tokens and pixels; `picture` is for those who know some already. */
+  load(example: Example, picture?: ReadPicture): Promise<Sample>;
   /** The same of a conversation that waits for its answer. */
-  loadPrompt(example: Example, picture?: Encoder['picture']): Promise<Sample>;
-  /** Decodes a picture and cuts it into patches. */
-  picture(image: ImageReference): Promise<ImagePatches>;
+  loadPrompt(example: Example, picture?: ReadPicture): Promise<Sample>;
+  /** Decodes a picture and cuts it into patches; not where `find` has an embedding of what it holds. */
+  picture(image: ImageReference, find?: FindEmbedding): Promise<SampleImage>;
 }
 
 /** Throws `tokenizer` and `checkpoint` errors for files of the model folder that do not fit each other. */
@@ -63,15 +70,20 @@ export async function createEncoder({ modelDir, image, maxLength }: EncoderSetti
   const encodeWith = (example: Example, grids: readonly Grid[]) =>
     encodeExample(example, { tokenizer, imageTokenId, grids, tokenCount, maxLength });
   const decode = (reference: ImageReference) => decodeImage(reference, image);
-  const picture = async (reference: ImageReference) => processor.patches(await decode(reference));
+  const picture: Encoder['picture'] = async (reference, find) => {
+    const image = await decode(reference);
+    const known = { grid: processor.gridFor(image.width, image.height), content: contentOf(image) };
+    const embedding = find?.(known);
+    return embedding ? { ...known, embedding } : { ...known, patches: processor.patches(image).values };
+  };
   const load = async (
     example: Example,
     encode: (example: Example, grids: Grid[]) => Encoded,
-    read: Encoder['picture'] = picture,
+    read: ReadPicture = (image) => picture(image),
   ) => {
     const images = await eachImage(example, read);
     const grids = images.map(({ grid }) => grid);
-    return { encoded: encode(example, grids), patches: images.map(({ values }) => values) };
+    return { encoded: encode(example, grids), images };
   };
   const gridOf = rememberGrids(async (reference) => {
     const { width, height } = await imageSize(reference);

@@ -1,3 +1,4 @@
+import type { CacheFacts } from '../cache/matrix-cache.ts';
 import type { DataCheck } from '../check/data-check.ts';
 import type { BestMetric } from '../config/best-metrics.ts';
 import type { LoraConfig } from '../config/schema.ts';
@@ -19,7 +20,27 @@ export type TrainEvent =
   | ScoringEvent
   | BaselineEvent
   | EvaluateEvent
+  | CheckpointEvent
   | FinishEvent;
+
+/**
+ * The fields of events that tell of time and memory: all else is the same, bit for bit, whenever the same run is run again
+ * on the same machine, interrupted or not.
+ */
+export const timingFields: readonly string[] = [
+  'tokensPerSecond',
+  'secondsLeft',
+  'seconds',
+  'totalSeconds',
+  'memory',
+  'peakMemory',
+];
+
+/** An event, or a line of `metrics.jsonl`, without them. */
+export function withoutTiming<T extends object>(event: T): Partial<T> {
+  const kept = Object.entries(event).filter(([name]) => !timingFields.includes(name));
+  return Object.fromEntries(kept) as Partial<T>;
+}
 
 /** Something that the run decided, and why. Kept in `run.json`. */
 export interface Decision {
@@ -103,6 +124,15 @@ export interface StartEvent {
   /** What the training rows have in common, and what of it is computed once. */
   sharing: Sharing;
   decisions: Decision[];
+  /** Each time that the run was gone on with after an interruption, this one last; absent where it never was. */
+  resumed?: Resumption[];
+}
+
+export interface Resumption {
+  /** ISO 8601. */
+  at: string;
+  /** Steps that were kept: those after it were done again. */
+  step: number;
 }
 
 /** The model that training starts from. */
@@ -150,7 +180,7 @@ export interface StepEvent {
   tokensPerSecond: number;
   /** Timing: what is left of the run, evaluations counted in. */
   secondsLeft: number;
-  /** Timing: since training began, evaluations counted in. */
+  /** Timing: since training began, evaluations counted in; what lay between a stop and its resume is not. */
   seconds: number;
   /** Bytes that the process holds in memory, mapped weights counted as far as they were touched. */
   memory: number;
@@ -221,8 +251,6 @@ export interface GivenAnswers {
   floor: number;
   /** Answers that had not ended by themselves when they were cut. */
   cut: number;
-  /** Timing. */
-  seconds: number;
 }
 
 /** The validation data through the model as it is after a step. */
@@ -266,6 +294,15 @@ export interface EarlyStop {
   bestStep: number;
 }
 
+/** A checkpoint is whole and can be gone on from. */
+export interface CheckpointEvent {
+  type: 'checkpoint';
+  /** Steps that it stands for. */
+  step: number;
+  /** Its folder. */
+  path: string;
+}
+
 /** The run is over and its folder is whole. */
 export interface FinishEvent {
   type: 'finish';
@@ -280,4 +317,6 @@ export interface FinishEvent {
   seconds: number;
   /** The most that the process held in memory, bytes. */
   peakMemory: number;
+  /** Where what the vision tower made of pictures came from; absent where the tower was trained. */
+  pictures?: CacheFacts;
 }

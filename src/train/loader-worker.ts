@@ -2,12 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Example } from '../data/example.ts';
 import { createEncoder, type EncoderSettings } from './encoder.ts';
+import { type KnownImages, loadUnknown } from './load-unknown.ts';
 import type { Sample } from './step.ts';
 import { errorToWire, type WireError } from './wire.ts';
 
 export interface LoadRequest {
   id: number;
   example: Example;
+  known?: KnownImages;
 }
 
 export type LoadReply = { id: number } & ({ sample: Sample } | { error: WireError });
@@ -21,11 +23,11 @@ port.on('message', (request: LoadRequest) => {
   last = last.then(() => answer(request));
 });
 
-async function answer({ id, example }: LoadRequest): Promise<void> {
+async function answer({ id, example, known }: LoadRequest): Promise<void> {
   try {
-    const sample = await (await encoder).load(example);
+    const sample = await loadUnknown(await encoder, example, known);
     const reply: LoadReply = { id, sample };
-    port.postMessage(reply, sample.patches.map(({ buffer }) => buffer) as ArrayBuffer[]);
+    port.postMessage(reply, sample.images.flatMap(({ patches }) => patches?.buffer ?? []) as ArrayBuffer[]);
   } catch (error) {
     const reply: LoadReply = { id, error: errorToWire(error) };
     port.postMessage(reply);

@@ -2,13 +2,15 @@ import { Worker } from 'node:worker_threads';
 import type { Example } from '../data/example.ts';
 import { LorikeetError } from '../errors.ts';
 import type { EncoderSettings } from './encoder.ts';
+import type { KnownImages } from './load-unknown.ts';
 import type { LoadReply, LoadRequest } from './loader-worker.ts';
 import type { Sample } from './step.ts';
 import { errorFromWire } from './wire.ts';
 
 /** Loads samples where it does not disturb the one who computes. */
 export interface Loader {
-  load(example: Example): Promise<Sample>;
+  /** Pictures that are known already are left as they are, by their places in the conversation. */
+  load(example: Example, known?: KnownImages): Promise<Sample>;
   close(): Promise<void>;
 }
 
@@ -37,9 +39,9 @@ export function startLoader(settings: EncoderSettings): Loader {
   worker.on('error', (error) => fail(lost(error.message, error)));
   worker.on('exit', (code) => fail(lost(`it ended with code ${code}`)));
   return {
-    load(example) {
+    load(example, known) {
       if (gone) return Promise.reject(gone);
-      const request: LoadRequest = { id: nextId++, example };
+      const request: LoadRequest = { id: nextId++, example, known };
       return new Promise((resolve, reject) => {
         pending.set(request.id, { resolve, reject });
         worker.postMessage(request);

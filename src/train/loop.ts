@@ -1,9 +1,10 @@
 import type { BestMetric } from '../config/best-metrics.ts';
-import type { LorikeetError } from '../errors.ts';
-import { adamwStep, createAdamW } from '../optim/adamw.ts';
+import { withPlace } from '../data/place.ts';
+import { LorikeetError } from '../errors.ts';
+import { type AdamWState, adamwStep, createAdamW } from '../optim/adamw.ts';
 import { learningRate, type Schedule } from '../optim/schedule.ts';
 import type { AnswerRows } from './answers.ts';
-import { noneYet, type Standing, standingAfter } from './best.ts';
+import { standingAfter } from './best.ts';
 import { type CourseStep, computedTokens } from './course.ts';
 import { type ScoringPart, scoreRows } from './evaluate.ts';
 import type {
@@ -26,19 +27,14 @@ import {
   type GradientSum,
 } from './gradients.ts';
 import { microBatches } from './micro-batches.ts';
-import {
-  isLeftOut,
-  leaveOut,
-  lookAtStep,
-  type NumbersPolicy,
-  type NumbersState,
-  startNumbers,
-} from './numbers.ts';
+import { isLeftOut, leaveOut, lookAtStep, type NumbersPolicy } from './numbers.ts';
 import { createPace, type Pace, tokensToAnswer } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
 import { SeenRows } from './sharing.ts';
 import type { LoadedSample, SampleSource } from './source.ts';
-import type { CompiledStep } from './step.ts';
+import type { CompiledStep, Gradients, Sample } from './step.ts';
+import { freshState, type Interrupted, type TrainingState } from './training-state.ts';
+import type { VisionAccount } from './vision-account.ts';
 
 export type LoopEvent =
   | EstimateEvent
@@ -46,6 +42,7 @@ export type LoopEvent =
   | WarningEvent
   | ScoringEvent
   | ScoredEvent
+  | SaveEvent
   | BaselineEvent
   | EvaluateEvent
   | FinishEvent;
@@ -55,6 +52,11 @@ export interface ScoredEvent {
   type: 'scored';
   step: number;
   rows: ScoredRow[];
+}
+
+/** The moment to keep a checkpoint: for the run folder alone. */
+export interface SaveEvent extends Interrupted {
+  type: 'save';
 }
 
 export interface LoopSettings {
@@ -78,6 +80,8 @@ export interface LoopSettings {
   recompute: boolean;
   /** What is done about numbers that go wrong; without it a number that is not finite ends the run. */
   numbers?: NumbersPolicy;
+  /** Steps between checkpoints; 0 keeps none. Without it one is kept at the first step boundary after ten minutes. */
+  saveEvery?: number;
 }
 
 export interface LoopInput {
@@ -91,145 +95,243 @@ export interface LoopInput {
   /** The steps ahead; walked twice, once to load and once to train. */
   course: () => Iterable<CourseStep>;
   settings: LoopSettings;
+  /** Of the pictures; absent where the vision tower is part of the step. */
+  vision?: VisionAccount;
   /** Asked at every step boundary, and between the micro-batches of an evaluation. */
   stopped: () => boolean;
   /** Asked between micro-batches: the run then ends without a word, as it is. */
   abandoned?: () => boolean;
+  /** Where an interrupted run goes on; the step's parameters are then those of that moment. */
+  interrupted?: Interrupted;
+  /** Told before each graph run, for whoever must say what was under way when this thread died. */
+  entering?: (step: number, rows: number[]) => void;
 }
 
 /** What changes from step to step. */
 interface LoopState {
   input: LoopInput;
   sum: GradientSum;
-  optimizer: ReturnType<typeof createAdamW>;
+  optimizer: AdamWState;
   pace: Pace;
-  numbers: NumbersState;
   started: number;
-  standing: Standing;
+  /** Seconds that the run had been training when it was interrupted. */
+  secondsBefore: number;
+  progress: TrainingState;
+  /** The first step of this process, which also measures. */
+  firstStep: number;
+  savedAt: number;
+  /** What the last checkpoint stood for. */
+  saved: Pick<TrainingState, 'step' | 'evaluated'>;
   /** Everything that the run promised is done. */
   complete: boolean;
 }
+
+/** Milliseconds between checkpoints where nobody said how many steps. */
+const saveInterval = 10 * 60 * 1000;
 
 /**
  * Trains step by step: gradients of the summed label losses over the step's micro-batches, divided by the
  * step's label count, clipped by global norm, AdamW. While an event is being looked at nothing moves, so the
  * parameters then are those it speaks of. A row that its source skips is left out of sum and count alike; a step
- * that loses all of its rows changes nothing and has no event. Throws `training` where a loss or gradient is not finite, unless
+ * that loses all of its rows changes nothing and has no event. Where it is stopped, the gradients of a step that is not
+ * whole are dropped: it is done again on resume. Throws `training` where a loss or gradient is not finite, unless
  * `settings.numbers` leaves such a step out; the parameters are then those of the last good step.
  */
 export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent> {
-  const { settings, validation, stopped } = input;
   const state = startState(input);
-  let done = 0;
-  if (validation && settings.evaluateStart && !stopped()) {
-    const evaluation = yield* evaluateAt(state, validation, 0);
-    if (evaluation) yield { type: 'baseline', ...evaluation, step: 0 };
-  }
-  const batches = input.train.stream(batchesOf(input.course()));
   try {
-    for (const next of input.course()) {
-      if (stopped()) break;
-      yield* trainStep(state, next, batches);
-      done = next.step;
-      state.complete = done === settings.totalSteps;
-      if (validation && (done % settings.evaluateEvery === 0 || done === settings.totalSteps)) {
-        yield* evaluateStep(state, validation, done);
-        if (isOutOfPatience(state)) break;
-      }
+    yield* walkCourse(state);
+  } catch (error) {
+    // What is wrong with the data can be mended and gone on from; numbers that went wrong would go wrong again.
+    if (!(error instanceof LorikeetError && error.code === 'training')) yield* saveUnlessSaved(state);
+    throw error;
+  }
+  if (input.abandoned?.()) return;
+  if (!state.complete) yield* saveUnlessSaved(state);
+  const stoppedEarly = earlyStopOf(input, state.progress);
+  yield {
+    type: 'finish',
+    status: state.complete ? 'finished' : 'stopped',
+    step: state.progress.step,
+    totalSteps: input.settings.totalSteps,
+    best: state.progress.best,
+    ...(stoppedEarly && { stoppedEarly }),
+    seconds: secondsOf(state),
+    peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
+    ...(input.vision && { pictures: input.vision.facts }),
+  };
+}
+
+async function* walkCourse(state: LoopState): AsyncGenerator<LoopEvent> {
+  const { input, progress } = state;
+  yield* evaluateFirst(state);
+  const batches = input.train.stream(batchesOf(stepsAhead(input)));
+  try {
+    for (const next of stepsAhead(input)) {
+      if (input.stopped() || isOutOfPatience(input, progress)) break;
+      const whole = yield* trainStep(state, next, batches);
+      if (!whole) break;
+      progress.step = next.step;
+      progress.seconds = secondsOf(state);
+      if (isOwed(input, progress)) yield* evaluateStep(state, next.step);
+      state.complete = isComplete(input, progress);
+      if (isSaveDue(state)) yield* saveUnlessSaved(state);
     }
   } finally {
     await batches.return(undefined);
   }
-  if (input.abandoned?.()) return;
-  const stoppedEarly = earlyStopOf(state, done);
-  yield {
-    type: 'finish',
-    status: state.complete || stoppedEarly ? 'finished' : 'stopped',
-    step: done,
-    totalSteps: settings.totalSteps,
-    best: state.standing.best,
-    ...(stoppedEarly && { stoppedEarly }),
-    seconds: secondsSince(state.started),
-    peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
-  };
+}
+
+/** The evaluation before step 1, or the one that the interruption took away. */
+async function* evaluateFirst(state: LoopState): AsyncGenerator<LoopEvent> {
+  const { input, progress } = state;
+  const { validation, stopped } = input;
+  const isFirst = progress.step === 0 && progress.evaluated === null && input.settings.evaluateStart;
+  if (!validation || !(isFirst || isOwed(input, progress)) || stopped()) return;
+  if (!isFirst) {
+    yield* evaluateStep(state, progress.step);
+    state.complete = isComplete(input, progress);
+    return;
+  }
+  const evaluation = yield* evaluateAt(state, validation, 0);
+  if (!evaluation) return;
+  progress.evaluated = 0;
+  yield { type: 'baseline', ...evaluation, step: 0 };
+}
+
+/** Whether the step that was done last has yet to be evaluated. */
+function isOwed({ validation, settings }: LoopInput, { step, evaluated }: TrainingState): boolean {
+  if (!validation || step === 0 || (evaluated ?? 0) >= step) return false;
+  return step % settings.evaluateEvery === 0 || step === settings.totalSteps;
+}
+
+function isComplete(input: LoopInput, progress: TrainingState): boolean {
+  const isThrough = progress.step === input.settings.totalSteps || isOutOfPatience(input, progress);
+  return isThrough && !isOwed(input, progress);
+}
+
+function isOutOfPatience({ settings: { patience } }: LoopInput, { sinceBest }: TrainingState): boolean {
+  return patience !== undefined && sinceBest >= patience;
+}
+
+/** Where patience ran out at the last step, nothing was left undone. */
+function earlyStopOf(input: LoopInput, progress: TrainingState): EarlyStop | undefined {
+  const { patience, totalSteps } = input.settings;
+  if (!isOutOfPatience(input, progress) || progress.step === totalSteps) return undefined;
+  return { patience: patience!, bestStep: progress.best!.step };
+}
+
+function isSaveDue({ complete, progress, savedAt, input: { settings } }: LoopState): boolean {
+  const { saveEvery } = settings;
+  if (complete) return false;
+  if (saveEvery !== undefined) return saveEvery > 0 && progress.step % saveEvery === 0;
+  return performance.now() - savedAt >= saveInterval;
+}
+
+/** Nothing where no checkpoints are kept, and where the last one says all there is to say. */
+function* saveUnlessSaved(state: LoopState): Generator<SaveEvent> {
+  const { input, progress, saved } = state;
+  if (input.settings.saveEvery === 0) return;
+  if (progress.step === saved.step && progress.evaluated === saved.evaluated) return;
+  progress.seconds = secondsOf(state);
+  state.saved = { ...progress };
+  yield { type: 'save', state: { ...progress }, optimizer: state.optimizer };
+  state.savedAt = performance.now();
+}
+
+function* stepsAhead({ course, interrupted }: LoopInput): Generator<CourseStep> {
+  const done = interrupted?.state.step ?? 0;
+  for (const step of course()) if (step.step > done) yield step;
 }
 
 function startState(input: LoopInput): LoopState {
-  const { settings, validation, train, gapRows, answers } = input;
+  const { settings, validation, train, gapRows, answers, interrupted } = input;
+  const progress: TrainingState = { ...(interrupted?.state ?? freshState()) };
   let tokens = 0;
-  for (const { batches } of input.course()) tokens += computedTokens(batches, train.sizes);
+  for (const { batches } of stepsAhead(input)) tokens += computedTokens(batches, train.sizes);
   const scored = ({ sizes }: SampleSource, rows: number[]) =>
     computedTokens(microBatches(rows, sizes, settings.maxTokens), sizes);
   const answerTokens = validation && answers ? tokensToAnswer(answers.rows, validation.sizes) : 0;
   const pace = createPace({
     tokens,
-    evaluations: validation
-      ? Math.ceil(settings.totalSteps / settings.evaluateEvery) + Number(settings.evaluateStart)
-      : 0,
+    evaluations: evaluationsAhead(input, progress),
     tokensPerEvaluation:
       (validation ? scored(validation, [...validation.sizes.keys()]) : 0) +
       scored(train, gapRows) +
       answerTokens,
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
+    secondsBeside: input.vision && (() => input.vision!.secondsLeft()),
   });
   return {
     input,
     sum: createGradientSum(input.step.trainables),
-    optimizer: createAdamW({ weightDecay: settings.weightDecay }),
+    optimizer: interrupted?.optimizer ?? createAdamW({ weightDecay: settings.weightDecay }),
     pace,
-    numbers: startNumbers(),
     started: performance.now(),
-    standing: noneYet,
-    complete: false,
+    secondsBefore: progress.seconds,
+    progress,
+    firstStep: progress.step + 1,
+    savedAt: performance.now(),
+    saved: interrupted ? { ...progress } : { step: 0, evaluated: null },
+    complete: isComplete(input, progress),
   };
 }
 
+function evaluationsAhead(input: LoopInput, progress: TrainingState): number {
+  if (!input.validation) return 0;
+  const { totalSteps, evaluateEvery, evaluateStart } = input.settings;
+  const { step, evaluated } = progress;
+  const first = Number(step === 0 && evaluated === null && evaluateStart) + Number(isOwed(input, progress));
+  const between = Math.floor((totalSteps - 1) / evaluateEvery) - Math.floor(step / evaluateEvery);
+  return first + Math.max(0, between) + Number(step < totalSteps);
+}
+
+/** Says whether the step is whole. */
 async function* trainStep(
   state: LoopState,
   { step, epoch, batches }: CourseStep,
   samplesAhead: ReturnType<SampleSource['stream']>,
-): AsyncGenerator<EstimateEvent | StepEvent | WarningEvent> {
-  const { input, sum, pace } = state;
+): AsyncGenerator<EstimateEvent | StepEvent | WarningEvent, boolean> {
+  const { input, sum, pace, firstStep } = state;
   const { settings, train } = input;
   clearGradientSum(sum);
-  const address = { seed: settings.seed, step };
   const seen = new SeenRows(train.sizes);
   let lost: LorikeetError | undefined;
   for (const [i, batch] of batches.entries()) {
-    if (input.abandoned?.()) return;
-    let begun = performance.now();
+    if (input.abandoned?.() || (i > 0 && input.stopped())) return false;
+    let elapsed = stopwatch(input.vision);
     const samples: LoadedSample[] = (await samplesAhead.next()).value!;
     const computed = lost ? 0 : seen.add(samples.map(({ index }) => index));
     pace.skipped(computedTokens([batch], train.sizes) - computed);
     if (samples.length === 0 || lost) continue;
-    if (step === 1 && batches.length === 1) {
+    if (step === firstStep && batches.length === 1) {
       // The first run also pays for what is made once; where it is the only one to measure, it runs twice.
-      await input.step.gradients(samples, address);
-      begun = performance.now();
+      await gradientsOf(input, samples, step);
+      elapsed = stopwatch(input.vision);
     }
-    const result = await input.step.gradients(samples, address);
+    const result = await gradientsOf(input, samples, step);
     try {
       addGradients(sum, samples, result, { step, file: train.file });
     } catch (error) {
       if (!isLeftOut(error, settings.numbers)) throw error;
       lost = error;
     }
-    pace.trained(computed, secondsSince(begun));
-    if (step === 1 && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
+    pace.trained(computed, elapsed());
+    if (step === firstStep && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
   if (lost) {
-    yield leaveOut(state.numbers, lost);
-    return;
+    yield leaveOut(state.progress.numbers, lost);
+    return true;
   }
   const { labelTokens } = sum;
-  if (labelTokens === 0) return; // every row of it was skipped: nothing to learn from, no event to tell
+  if (labelTokens === 0) return true; // every row of it was skipped: nothing to learn from, no event to tell
   const rate = rateOf(settings, step);
   const { gradients, norm: gradNorm } = finishGradients(sum, settings.maxGradNorm);
   const loss = sum.loss / labelTokens;
   const figures = { step, loss, norm: gradNorm, rows: sum.rows, file: train.file };
   const { apply, warnings } = settings.numbers
-    ? lookAtStep(state.numbers, settings.numbers, figures)
+    ? lookAtStep(state.progress.numbers, settings.numbers, figures)
     : { apply: true, warnings: [] };
   if (apply) adamwStep(state.optimizer, input.step.trainables, gradients, rate);
   yield {
@@ -243,37 +345,39 @@ async function* trainStep(
     ...seen.facts(),
     tokensPerSecond: pace.tokensPerSecond(),
     secondsLeft: pace.secondsLeft(),
-    seconds: secondsSince(state.started),
+    seconds: secondsOf(state),
     memory: process.memoryUsage.rss(),
   };
   yield* warnings;
+  return true;
+}
+
+/** What the engine refuses is told with the step and the rows that it was refused for. */
+async function gradientsOf(
+  { step: model, settings: { seed }, entering }: LoopInput,
+  samples: Sample[],
+  step: number,
+): Promise<Gradients> {
+  const rows = samples.map(({ encoded }) => encoded.row);
+  entering?.(step, rows);
+  try {
+    return await model.gradients(samples, { seed, step });
+  } catch (error) {
+    throw withPlace(error, { step, rows });
+  }
 }
 
 /** Tells nothing where the run was stopped in the middle of it. */
 async function* evaluateStep(
   state: LoopState,
-  validation: SampleSource,
   step: number,
 ): AsyncGenerator<ScoringEvent | ScoredEvent | EvaluateEvent> {
-  const evaluation = yield* evaluateAt(state, validation, step);
-  if (!evaluation) {
-    state.complete = false;
-    return;
-  }
-  state.standing = standingAfter(state.standing, evaluation, state.input.settings.bestBy);
-  yield { type: 'evaluate', ...evaluation, best: state.standing.best?.step === step };
-}
-
-function isOutOfPatience({ input, standing }: LoopState): boolean {
-  const { patience } = input.settings;
-  return patience !== undefined && standing.since >= patience;
-}
-
-/** Where patience ran out at the last step, nothing was left undone. */
-function earlyStopOf(state: LoopState, done: number): EarlyStop | undefined {
-  const { settings } = state.input;
-  if (!isOutOfPatience(state) || done === settings.totalSteps) return undefined;
-  return { patience: settings.patience!, bestStep: state.standing.best!.step };
+  const { progress, input } = state;
+  const evaluation = yield* evaluateAt(state, input.validation!, step);
+  if (!evaluation) return;
+  Object.assign(progress, standingAfter(progress, evaluation, input.settings.bestBy));
+  progress.evaluated = step;
+  yield { type: 'evaluate', ...evaluation, best: progress.best?.step === step };
 }
 
 /** The model as it is after `step`, on the validation data and on the training rows that are held beside it. */
@@ -283,6 +387,7 @@ async function* evaluateAt(
   step: number,
 ): AsyncGenerator<ScoringEvent | ScoredEvent, Evaluation | undefined> {
   const begun = performance.now();
+  const elapsed = stopwatch(input.vision);
   const { settings, gapRows, answers, stopped } = input;
   const parts: ScoringPart[] = [
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
@@ -295,7 +400,7 @@ async function* evaluateAt(
   if (!answered) return undefined;
   const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
   const seconds = secondsSince(begun);
-  pace.evaluated(seconds);
+  pace.evaluated(elapsed());
   return {
     step,
     ...scoresOf(held),
@@ -305,10 +410,11 @@ async function* evaluateAt(
   };
 }
 
-function estimateOf({ pace, started }: LoopState): EstimateEvent {
+function estimateOf(state: LoopState): EstimateEvent {
+  const { pace } = state;
   return {
     type: 'estimate',
-    totalSeconds: secondsSince(started) + pace.secondsLeft(),
+    totalSeconds: secondsOf(state) + pace.secondsLeft(),
     tokensPerSecond: pace.tokensPerSecond(),
   };
 }
@@ -324,6 +430,18 @@ function* batchesOf(steps: Iterable<CourseStep>): Generator<number[]> {
   for (const { batches } of steps) yield* batches;
 }
 
+/** Seconds from now on, those in the vision tower left out: they are not what a token costs. */
+function stopwatch(vision: VisionAccount | undefined): () => number {
+  const begun = performance.now();
+  const before = vision?.seconds ?? 0;
+  return () => secondsSince(begun) - ((vision?.seconds ?? 0) - before);
+}
+
 function secondsSince(begun: number): number {
   return (performance.now() - begun) / 1000;
+}
+
+/** Since training began, whatever interrupted it left out. */
+function secondsOf({ secondsBefore, started }: LoopState): number {
+  return secondsBefore + secondsSince(started);
 }

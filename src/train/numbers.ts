@@ -77,7 +77,8 @@ export function lookAtStep(
   const warnings: WarningEvent[] = [];
   const median = explodedFrom(state, policy, numbers.norm);
   if (median !== undefined) warnings.push(explosionOf(numbers, median, policy.onExplosion));
-  if (isStuck(state, policy, numbers)) warnings.push(stuckAt(state, policy, numbers));
+  if (numbers.step > policy.warmupSteps) state.losses = [...state.losses, numbers.loss].slice(-stuckSteps);
+  if (isStuck(state, policy)) warnings.push(stuckAt(state, policy, numbers));
   const apply = median === undefined || policy.onExplosion !== 'skip';
   state.norms = [...state.norms, { norm: numbers.norm, applied: apply }].slice(-memorySteps);
   return { apply, warnings };
@@ -136,10 +137,9 @@ function explosionOf(
   };
 }
 
-function isStuck(state: NumbersState, policy: NumbersPolicy, { step, loss }: StepNumbers): boolean {
-  if (step <= policy.warmupSteps || state.stuckTold || policy.vocabulary < 2) return false;
-  state.losses = [...state.losses, loss].slice(-stuckSteps);
-  return state.losses.length === stuckSteps && distanceFromUniform(state, policy) < stuckWithin;
+function isStuck(state: NumbersState, policy: NumbersPolicy): boolean {
+  if (state.stuckTold || policy.vocabulary < 2 || state.losses.length < stuckSteps) return false;
+  return distanceFromUniform(state, policy) < stuckWithin;
 }
 
 /** As a share of ln V. */

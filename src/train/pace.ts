@@ -7,6 +7,8 @@ export interface PaceTotals {
   tokensPerEvaluation: number;
   /** What a token of evaluation costs beside a token of training, until one has been timed. */
   evaluationShare: number;
+  /** Seconds for what is no part of a token's cost and comes once: pictures. */
+  secondsBeside?: () => number;
 }
 
 /**
@@ -61,11 +63,12 @@ export function createPace(totals: PaceTotals): Pace {
     },
     tokensPerSecond,
     secondsLeft() {
-      if (recentTokens === 0) return 0;
+      const beside = totals.secondsBeside?.() ?? 0;
+      if (recentTokens === 0) return beside;
       const evaluation =
         secondsPerEvaluation ?? (totals.tokensPerEvaluation * totals.evaluationShare) / tokensPerSecond();
       const training = Math.max(0, totals.tokens - tokensDone) / tokensPerSecond();
-      return training + Math.max(0, totals.evaluations - evaluationsDone) * evaluation;
+      return beside + training + Math.max(0, totals.evaluations - evaluationsDone) * evaluation;
     },
   };
 }

@@ -7,11 +7,13 @@ import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
 import { shuffle, stream } from '../random.ts';
+import { count } from '../words.ts';
 import { type CourseStep, countSteps, course, type RowSize } from './course.ts';
 import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
 import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
 import type { LoopSettings } from './loop.ts';
+import { type LostRows, restoreLost } from './lost-rows.ts';
 import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
 
 export type SplitPlan = CheckedSplit;
@@ -40,10 +42,13 @@ export interface Plan {
 /**
  * The one place that sees the whole config. Reads and checks all data, counts the steps and says what was decided
  * and why. Gives nothing where it was stopped. Throws for anything that a run could not get past.
+ *
+ * @param lost rows that an interrupted run lost after its check: they keep their places in the order.
  */
 export async function* makePlan(
   loaded: LoadedConfig,
   stopped: () => boolean,
+  lost?: LostRows,
 ): AsyncGenerator<CheckEvent | NoticeEvent, Plan | undefined> {
   const { config } = loaded;
   checkAdapterPlace(config);
@@ -52,6 +57,7 @@ export async function* makePlan(
   const checked = yield* checkData(config.data, encoder, stopped);
   if (!checked) return undefined;
   const { train, validation, check } = checked;
+  for (const split of [train, validation]) if (split) restoreLost(split.survey, lost);
   const { tokenizer } = encoder;
   const plan = {
     ...planSteps(loaded, encoder.vocabulary, train, validation),
@@ -97,6 +103,7 @@ function planSteps(
       vocabulary,
       warmupSteps,
     },
+    saveEvery: words.saveEvery,
   };
   const sizes = {
     train: rowSizes(train.survey, config.pack),
@@ -106,7 +113,7 @@ function planSteps(
   const walk = courseOf(config, sizes.train);
   const sharing = sharingOf(walk(), sizes.train);
   const decisions = [
-    ...loaded.decisions.map(explainWord),
+    ...loaded.decisions.map((word) => explainWord(word, loaded)),
     ...decide(config, settings, train, validation),
     ...describeSharing(config, sharing),
   ];
@@ -150,10 +157,10 @@ function courseOf({ train, pack }: Config, sizes: readonly RowSize[]): () => Ite
     });
 }
 
-function explainWord({ key, value, from }: ConfigDecision): Decision {
+function explainWord({ key, value, from }: ConfigDecision, { repeats }: LoadedConfig): Decision {
   const reasons = {
     default: 'the default',
-    file: 'the config file',
+    file: repeats ? `the run that is repeated, ${repeats.file}` : 'the config file',
     'command line': '--set on the command line',
   };
   return { what: key, value, reason: reasons[from] };
@@ -167,12 +174,12 @@ function decide(
 ): Decision[] {
   const { rows } = train.survey;
   const perEpoch = Math.ceil(rows.length / words.gradientAccumulation);
-  const count = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
+  const steps = `ceil(${rows.length} rows / ${words.gradientAccumulation} a step) = ${perEpoch} steps an epoch, times ${words.epochs}`;
   const decisions: Decision[] = [
     {
       what: 'totalSteps',
       value: totalSteps,
-      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${count}` : count,
+      reason: words.maxSteps === totalSteps ? `train.maxSteps; without it ${steps}` : steps,
     },
   ];
   if (words.warmupRatio !== undefined) {
@@ -182,11 +189,19 @@ function decide(
   for (const split of [train, validation]) {
     if (split) decisions.push(...describeSplit(split, data.onBadRow));
   }
+  decisions.push({ what: 'checkpoints', ...describeSaving(words) });
   if (validation && evaluateEvery > totalSteps) {
     const reason = `train.evaluateEvery ${evaluateEvery} is beyond the last step`;
     decisions.push({ what: 'evaluations', value: 'at the end alone', reason });
   }
   return decisions;
+}
+
+function describeSaving({ saveEvery, keep }: Config['train']): Omit<Decision, 'what'> {
+  if (saveEvery === 0)
+    return { value: 'none', reason: 'train.saveEvery 0: an interrupted run cannot be resumed' };
+  const value = saveEvery === undefined ? 'every ten minutes' : `every ${count(saveEvery, 'step')}`;
+  return { value, reason: `and where the run is stopped; the newest ${keep} are kept (train.keep)` };
 }
 
 function describeSplit({ dataset, survey }: SplitPlan, onBadRow: string): Decision[] {

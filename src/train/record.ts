@@ -1,5 +1,5 @@
-import type { SkipEvent, StartEvent } from './events.ts';
-import type { LoopEvent, ScoredEvent } from './loop.ts';
+import type { CheckpointEvent, NoticeEvent, SkipEvent, StartEvent } from './events.ts';
+import type { LoopEvent, SaveEvent, ScoredEvent } from './loop.ts';
 import type { RowScore } from './row-scores.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { ScoredRow } from './score.ts';
@@ -7,7 +7,7 @@ import type { ScoredRow } from './score.ts';
 /** The events that are lines of `metrics.jsonl`. */
 const metrics: ReadonlySet<string> = new Set(['baseline', 'step', 'warning', 'evaluate', 'finish']);
 
-type RunEvent = StartEvent | SkipEvent | LoopEvent;
+type RunEvent = StartEvent | NoticeEvent | SkipEvent | LoopEvent;
 
 /** A scored row as it is kept, and the pictures of those that people will look at. */
 export type DescribeRows = (
@@ -19,11 +19,20 @@ export type DescribeRows = (
 /** Writes the parameters as they are now into an empty folder. */
 export type WriteAdapter = (folder: string) => Promise<void>;
 
+/** Writes a checkpoint of the parameters as they are now; a notice where that could not be done. */
+export type SaveCheckpoint = (moment: SaveEvent) => Promise<CheckpointEvent | NoticeEvent>;
+
 export interface RecordOptions {
   folder: RunFolder;
   writeAdapter: WriteAdapter;
   describeRows: DescribeRows;
+  saveCheckpoint: SaveCheckpoint;
+  /** Steps that an interrupted run had done. */
+  stepsBefore?: number;
 }
+
+/** What goes no further than the folder. */
+type Inward = ScoredEvent | SaveEvent;
 
 /**
  * Passes a run's events on and keeps the run folder true to them: `metrics.jsonl` by the line, `adapter/`, `best/`
@@ -32,9 +41,9 @@ export interface RecordOptions {
  */
 export async function* record(
   events: AsyncIterable<RunEvent>,
-  { folder, writeAdapter, describeRows }: RecordOptions,
-): AsyncGenerator<Exclude<RunEvent, ScoredEvent>> {
-  let lastStep = 0;
+  { folder, writeAdapter, describeRows, saveCheckpoint, stepsBefore = 0 }: RecordOptions,
+): AsyncGenerator<Exclude<RunEvent, Inward> | CheckpointEvent | NoticeEvent> {
+  let lastStep = stepsBefore;
   let adapterStep: number | undefined;
   let ended = false;
   const end = async (changes: object) => {
@@ -53,6 +62,10 @@ export async function* record(
           step === 0 ? 'start' : 'last',
           describeRows(rows, step, folder.keepPicture),
         );
+        continue;
+      }
+      if (event.type === 'save') {
+        yield await saveCheckpoint(event);
         continue;
       }
       if (event.type === 'step') lastStep = event.step;

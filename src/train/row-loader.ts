@@ -1,6 +1,7 @@
 import { isBadRow, withPlace } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import type { SkipEvent } from './events.ts';
+import type { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import type { SplitPlan } from './plan.ts';
 import type { Sample } from './step.ts';
@@ -11,6 +12,14 @@ export interface RowLoader {
   load(index: number): Promise<Sample | undefined>;
   /** The rows that were lost since the last call. */
   takeLost(): SkipEvent[];
+  /** All that were lost, those of the run before its interruption too. */
+  lost(): LostRow[];
+}
+
+/** A row that the check found good and whose picture could not be decoded later. */
+export interface LostRow {
+  row: number;
+  reason: string;
 }
 
 /**
@@ -20,13 +29,15 @@ export interface RowLoader {
 export function createRowLoader(
   { dataset, survey }: SplitPlan,
   loader: Pick<Loader, 'load'>,
+  images: ImagesAtHand,
   onBadRow: 'stop' | 'skip',
+  before: readonly LostRow[] = [],
 ): RowLoader {
-  const lost = new Set<number>();
+  const lost = new Map(before.map(({ row, reason }) => [row, reason]));
   let untold: SkipEvent[] = [];
   const lose = (row: number, { message: reason }: Error) => {
     if (lost.has(row)) return;
-    lost.add(row);
+    lost.set(row, reason);
     untold.push({ type: 'skip', split: survey.split, row, reason, lost: lost.size });
     if (lost.size === survey.rows.length) throw noneLeft(dataset.file, lost.size, reason);
   };
@@ -34,8 +45,13 @@ export function createRowLoader(
     async load(index) {
       const row = survey.rows[index];
       if (lost.has(row)) return undefined;
+      await dataset.checkUnchanged(); // no row of another file may be taken for one of this, nor for a bad one
       try {
-        return await loader.load(await dataset.example(row));
+        const sample = await images.load(survey.contents[index], survey.grids, async (known) =>
+          loader.load(await dataset.example(row), known),
+        );
+        checkSize(sample, survey.sizes[index].tokens);
+        return sample;
       } catch (cause) {
         const error = withPlace(cause, dataset.place(row));
         if (onBadRow === 'stop' || !isBadRow(error)) throw error;
@@ -48,7 +64,17 @@ export function createRowLoader(
       untold = [];
       return taken;
     },
+    lost: () => [...lost].map(([row, reason]) => ({ row, reason })),
   };
+}
+
+/** Packs, order and rates rest on what the check counted. */
+function checkSize({ encoded }: Sample, tokens: number): void {
+  if (encoded.ids.length === tokens) return;
+  throw new LorikeetError('data', {
+    what: `a row of ${tokens} tokens expected, as the check before step 1 found it, got ${encoded.ids.length}`,
+    fix: 'A picture of it was replaced by one of another size; put the former one back.',
+  });
 }
 
 function noneLeft(file: string, rows: number, reason: string): LorikeetError {

@@ -14,29 +14,25 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  truncateSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
+import { isClaim } from '../formats/lock.ts';
+import { removeCheckpoints } from './checkpoints/checkpoint-files.ts';
 import { removeEvaluations } from './evaluation-files.ts';
 import type { FinishEvent, StartEvent, TrainEvent } from './events.ts';
+import { removeHalfWritten } from './half-written.ts';
+import type { RunIdentity } from './identity.ts';
 import { removeReport } from './report-files.ts';
 import type { RowScore } from './row-scores.ts';
+import { runFiles } from './run-files.ts';
 import { openScalarLog } from './tensorboard.ts';
 
-/** What stands in a run folder. Nothing else in it is ever touched. */
-export const runFiles = {
-  record: 'run.json',
-  metrics: 'metrics.jsonl',
-  last: 'adapter',
-  best: 'best',
-  /** What each scored row cost, before step 1 and at the last evaluation; `pictures/` beside them. */
-  scores: 'scores',
-  /** The curves once more, for TensorBoard. */
-  tensorboard: 'events.out.tfevents.lorikeet',
-} as const;
+export { runFiles } from './run-files.ts';
 
 export type RunStatus = 'running' | 'finished' | 'stopped' | 'failed';
 
@@ -58,6 +54,8 @@ export interface RunRecord extends Partial<Omit<StartEvent, 'type'>> {
   files?: string[];
   /** Rows that are not used, in the check before step 1 or because their pixels could not be decoded later. */
   skipped?: SkippedRow[];
+  /** What the run began with, to be held against on resume and when it is repeated. */
+  identity?: RunIdentity;
 }
 
 export interface SkippedRow {
@@ -67,13 +65,13 @@ export interface SkippedRow {
 }
 
 /**
- * Refuses a folder that cannot be written, one that holds a run, unless it may be overwritten, and one that holds
- * anything else.
+ * Refuses a folder that cannot be written, one that holds a run, unless it may be overwritten or gone on with, and one that
+ * holds anything else.
  */
-export function checkOutput(folder: string, overwrite: boolean): void {
+export function checkOutput(folder: string, mayHoldRun: boolean): void {
   checkWritable(folder, folder);
   if (!existsSync(folder)) return;
-  if (readdirSync(folder).length === 0) return;
+  if (readdirSync(folder).filter((name) => !isOfLock(name)).length === 0) return;
   if (!readRunRecord(folder)) {
     refuse(
       folder,
@@ -81,13 +79,19 @@ export function checkOutput(folder: string, overwrite: boolean): void {
       'Name another output; Lorikeet removes nothing that it did not write.',
     );
   }
-  if (!overwrite) {
+  if (!mayHoldRun) {
     refuse(
       folder,
       'output expected a new folder, got one that holds a run',
-      'Name another output, or pass --overwrite (overwrite: true in the library) to replace that run.',
+      'Name another output, or pass --resume to go on with that run, or --overwrite to replace it (resume: true and ' +
+        'overwrite: true in the library).',
     );
   }
+}
+
+/** A claim, or what a process left that was killed while it wrote one. */
+function isOfLock(name: string): boolean {
+  return isClaim(name) || /^\.run\.lock\..*\.tmp$/.test(name);
 }
 
 /** The folder itself where it is there, or the nearest one above it that is. */
@@ -137,15 +141,28 @@ export interface RunFolder {
   update(changes: Partial<RunRecord>): Promise<void>;
   /** Adds a row to those that the record names as skipped. */
   addSkipped(row: SkippedRow): Promise<void>;
+  /** The files that grow, once the disk has what they hold. */
+  flushed(): Grown;
+  /** Names in `best/` that the run wrote. */
+  bestFiles(): string[];
   close(): void;
 }
 
+/** Bytes of `metrics.jsonl` and of the curves for TensorBoard. */
+export interface Grown {
+  metrics: number;
+  scalars: number;
+}
+
 /**
- * Creates the folder, or clears the run that it holds: call `checkOutput` first. Throws `run` where the disk is full
- * or does not let itself be written; so do the folder's methods.
+ * Creates the folder, or clears the run that it holds: call `checkOutput` first. With `keep` the run that it holds is gone
+ * on with instead: the files that grow are cut there, and all others stay. Throws `run` where the disk is full or does
+ * not let itself be written; so do the folder's methods.
  */
-export async function openRunFolder(path: string, record: RunRecord): Promise<RunFolder> {
-  let current = record;
+export async function openRunFolder(path: string, record: RunRecord, keep?: Grown): Promise<RunFolder> {
+  // Files of the run that is replaced stay named until the next record: killed in between, they are still ours.
+  const files = record.files ?? readRunRecord(path)?.files;
+  let current: RunRecord = { ...record, ...(files && { files }) };
   const metricsFile = join(path, runFiles.metrics);
   const update = async (changes: Partial<RunRecord>) => {
     current = { ...current, ...changes };
@@ -153,9 +170,19 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
   };
   const { metrics, scalars } = await written(path, async () => {
     makeFolder(path);
-    removeRun(path);
-    await writeRecord(path, current);
-    return { metrics: openSync(metricsFile, 'a'), scalars: openScalarLog(join(path, runFiles.tensorboard)) };
+    if (keep) {
+      truncateSync(metricsFile, keep.metrics);
+      clearHalfWritten(path);
+      await writeRecord(path, current);
+    } else {
+      // Killed at any moment, it leaves a record that is true: of the former run while that has all but its checkpoints, of
+      // the new one from then on.
+      removeCheckpoints(path);
+      await writeRecord(path, current);
+      removeFiles(path, files);
+    }
+    const scalars = openScalarLog(join(path, runFiles.tensorboard), undefined, keep?.scalars);
+    return { metrics: openSync(metricsFile, 'a'), scalars };
   });
   return {
     path,
@@ -187,6 +214,11 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
     },
     update,
     addSkipped: (row) => update({ skipped: [...(current.skipped ?? []), row] }),
+    flushed: () => {
+      fsyncSync(metrics);
+      return { metrics: fstatSync(metrics).size, scalars: scalars.flushed() };
+    },
+    bestFiles: () => namesIn(runFiles.best, current.files),
     close: () => {
       closeSync(metrics);
       scalars.close();
@@ -194,8 +226,16 @@ export async function openRunFolder(path: string, record: RunRecord): Promise<Ru
   };
 }
 
+/** The run's own files in one of its folders. */
+export function namesIn(folder: string, files: readonly string[] = []): string[] {
+  return files.flatMap((name) => {
+    const [first, file, ...deeper] = String(name).split('/');
+    return first === folder && deeper.length === 0 && file !== '' && basename(file) === file ? [file] : [];
+  });
+}
+
 /** One by one, because Node's recursive `mkdir` never ends where the system denies a folder it cannot see. */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path);
@@ -243,25 +283,30 @@ export async function markEnded(path: string, status: RunStatus, error?: string)
   });
 }
 
-function removeRun(path: string): void {
-  const written = readRunRecord(path)?.files ?? [];
-  for (const name of written) {
-    const [folder, file, ...deeper] = String(name).split('/');
-    const isOurs = (folder === runFiles.last || folder === runFiles.best) && deeper.length === 0;
-    if (isOurs && basename(file) === file) rmSync(join(path, folder, file), { force: true });
+function removeFiles(path: string, written: readonly string[] | undefined): void {
+  for (const folder of [runFiles.last, runFiles.best]) {
+    for (const file of namesIn(folder, written)) rmSync(join(path, folder, file), { force: true });
   }
   for (const adapter of [runFiles.last, runFiles.best]) {
     const folder = join(path, adapter);
     if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
-    rmSync(`${folder}.partial`, { recursive: true, force: true });
   }
+  clearHalfWritten(path);
   removeScores(join(path, runFiles.scores));
   removeReport(path);
   removeEvaluations(path);
   rmSync(join(path, runFiles.metrics), { force: true });
   rmSync(join(path, runFiles.tensorboard), { force: true });
-  // Last, so that a folder which is only half cleared still says that it is a run's.
-  rmSync(join(path, runFiles.record), { force: true });
+}
+
+function clearHalfWritten(path: string): void {
+  removeHalfWritten(path, /^(run\.(json|lock\..*)|(adapter|best)\.partial)$/);
+  for (const adapter of [runFiles.last, runFiles.best]) {
+    rmSync(join(path, `${adapter}.partial`), { recursive: true, force: true });
+  }
+  removeHalfWritten(join(path, runFiles.scores), /^(start|last)\.jsonl$/);
+  removeHalfWritten(join(path, runFiles.scores, 'pictures'), /\.jpg$/);
+  removeHalfWritten(join(path, runFiles.checkpoints), /^step-\d+$/);
 }
 
 function removeScores(folder: string): void {

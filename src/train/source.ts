@@ -1,5 +1,5 @@
 import type { RowSize } from './course.ts';
-import type { Sample } from './step.ts';
+import type { Sample, SampleImage } from './step.ts';
 
 /** A sample and its index among the rows that are used. */
 export interface LoadedSample extends Sample {
@@ -20,6 +20,8 @@ export interface SourceOptions {
   load(index: number): Promise<Sample | undefined>;
   /** Pixel bytes that may wait in memory; one batch is always loaded ahead. */
   lookAheadBytes: number;
+  /** Called with the pictures of a batch before it is handed out, and with those of batches behind it that are loaded. */
+  embed?: (images: readonly SampleImage[], ahead: readonly SampleImage[]) => Promise<unknown>;
   file?: string;
 }
 
@@ -29,13 +31,15 @@ export function createSource(sizes: readonly RowSize[], options: SourceOptions):
 
 interface Waiting {
   samples: Promise<LoadedSample[]>;
+  /** The same, once they are there. */
+  loaded: LoadedSample[];
   bytes: number;
 }
 
 async function* streamBatches(
   batches: Iterable<number[]>,
   sizes: readonly RowSize[],
-  { load, lookAheadBytes }: SourceOptions,
+  { load, lookAheadBytes, embed }: SourceOptions,
 ): AsyncGenerator<LoadedSample[]> {
   const ahead = batches[Symbol.iterator]();
   const waiting: Waiting[] = [];
@@ -58,8 +62,16 @@ async function* streamBatches(
     const samples = await first.samples;
     bytes -= first.bytes;
     refill(); // the next ones load while the caller computes
+    await embed?.(
+      imagesOf(samples),
+      waiting.flatMap(({ loaded }) => imagesOf(loaded)),
+    );
     yield samples;
   }
+}
+
+function imagesOf(samples: readonly Sample[]): SampleImage[] {
+  return samples.flatMap(({ images }) => images);
 }
 
 function requestBatch(batch: number[], sizes: readonly RowSize[], load: SourceOptions['load']): Waiting {
@@ -69,6 +81,13 @@ function requestBatch(batch: number[], sizes: readonly RowSize[], load: SourceOp
       return sample ? [{ ...sample, index, prefix: sizes[index].prefix }] : [];
     }),
   );
-  samples.catch(() => {}); // seen where the batch is awaited, which may be much later
-  return { samples, bytes: batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0) };
+  const bytes = batch.reduce((sum, index) => sum + sizes[index].pixelBytes, 0);
+  const waiting: Waiting = { samples, loaded: [], bytes };
+  samples.then(
+    (loaded) => {
+      waiting.loaded = loaded;
+    },
+    () => {}, // seen where the batch is awaited, which may be much later
+  );
+  return waiting;
 }

@@ -1,13 +1,24 @@
-import type { Encoded } from '../data/example.ts';
+import type { Encoded, Grid } from '../data/example.ts';
 import type { SharedPrefix } from '../data/pack.ts';
 
 /** One conversation with its pixels, ready for the model. */
 export interface Sample {
   encoded: Encoded;
-  /** For each image, [P, patchLength] as the processor cut it. */
-  patches: Float32Array[];
+  /** In the order of their places in the text. */
+  images: SampleImage[];
   /** Samples of one run that begin with the same prefix compute it once. */
   prefix?: SharedPrefix;
+}
+
+/** A picture as the vision tower reads it, or as what the tower made of it: one of the two is there. */
+export interface SampleImage {
+  grid: Grid;
+  /** What it holds: SHA-256 of its size and decoded pixels, base64. */
+  content: string;
+  /** [P, patchLength] as the processor cut it. */
+  patches?: Float32Array;
+  /** [m, D] */
+  embedding?: Float32Array;
 }
 
 /** What the loss saw of one sample: its N label tokens in the order they stand in the text. */

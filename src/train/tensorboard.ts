@@ -72,17 +72,23 @@ function finite(named: [string, number | null][]): Scalar[] {
 export interface ScalarLog {
   /** Writes the event's scalars, where it has any. */
   add(event: TrainEvent): void;
+  /** Bytes of the file, once the disk has them. */
+  flushed(): number;
   close(): void;
 }
 
-/** Opens `file` new. `now` gives seconds since 1970: timing, like the other times that a run tells. */
-export function openScalarLog(file: string, now = () => Date.now() / 1000): ScalarLog {
-  const events = openEventFile(file, now());
+/**
+ * Opens `file` new, or cut after its first `keep` bytes to go on from there. `now` gives seconds since 1970: timing, like the
+ * other times that a run tells.
+ */
+export function openScalarLog(file: string, now = () => Date.now() / 1000, keep = 0): ScalarLog {
+  const events = openEventFile(file, now(), keep);
   return {
     add(event) {
       const found = scalarsOf(event);
       if (found && found.scalars.length > 0) events.add({ ...found, wallTime: now() });
     },
+    flushed: events.flushed,
     close: events.close,
   };
 }

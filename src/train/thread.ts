@@ -2,8 +2,18 @@ import type { Worker } from 'node:worker_threads';
 import type { TrainEvent } from './events.ts';
 import { errorFromWire, type WireError } from './wire.ts';
 
-/** What the training thread posts: its events, and at the end that it is done or why it is not. */
-export type ThreadMessage = { event: TrainEvent } | { done: true } | { error: WireError };
+/** What the training thread posts: its events, what it enters, and at the end that it is done or why it is not. */
+export type ThreadMessage =
+  | { event: TrainEvent }
+  | { entering: Entering }
+  | { done: true }
+  | { error: WireError };
+
+/** The graph run of training that comes next. */
+export interface Entering {
+  step: number;
+  rows?: number[];
+}
 
 /**
  * The events of a training thread. Ends when the thread says so; throws its error, or `run` where it dies
@@ -11,21 +21,26 @@ export type ThreadMessage = { event: TrainEvent } | { done: true } | { error: Wi
  * inside a graph run takes the whole process with it, because the engine's exception finds nobody who could catch it.
  */
 export async function* threadEvents(worker: Worker, leave: () => void): AsyncGenerator<TrainEvent> {
-  const inbox: ThreadMessage[] = [];
-  let lastStep = 0;
+  const inbox: Exclude<ThreadMessage, { entering: Entering }>[] = [];
+  let place: Entering | undefined;
   let wake = () => {};
   let isOver = () => {};
   const over = new Promise<void>((resolve) => {
     isOver = resolve;
   });
   const post = (message: ThreadMessage) => {
+    if ('entering' in message) {
+      place = message.entering;
+      return;
+    }
     inbox.push(message);
     if (!('event' in message)) isOver();
+    else if (message.event.type === 'step') place = { step: message.event.step }; // an evaluation may follow
     wake();
   };
   worker.on('message', post);
-  worker.on('error', (error) => post({ error: wireOfCrash(error, lastStep) }));
-  worker.on('exit', (code) => post({ error: wireOfCrash(`it ended with code ${code}`, lastStep) }));
+  worker.on('error', (error) => post({ error: wireOfCrash(error, place) }));
+  worker.on('exit', (code) => post({ error: wireOfCrash(`it ended with code ${code}`, place) }));
   try {
     while (true) {
       while (inbox.length === 0) {
@@ -36,7 +51,6 @@ export async function* threadEvents(worker: Worker, leave: () => void): AsyncGen
       const message = inbox.shift()!;
       if ('done' in message) return;
       if ('error' in message) throw errorFromWire(message.error);
-      if (message.event.type === 'step') lastStep = message.event.step;
       yield message.event;
     }
   } finally {
@@ -46,14 +60,14 @@ export async function* threadEvents(worker: Worker, leave: () => void): AsyncGen
   }
 }
 
-function wireOfCrash(cause: unknown, lastStep: number): WireError {
+function wireOfCrash(cause: unknown, place: Entering | undefined): WireError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return {
     code: 'run',
     message: '',
-    what: `the training thread expected to go on after step ${lastStep}, but ${reason}`,
-    fix: 'Where memory ran out, lower pack.maxTokens or image.maxPixels, or keep train.recompute on.',
-    place: {},
+    what: `the training thread expected to go on, but ${reason}`,
+    fix: 'Where memory ran out, lower pack.maxTokens or keep train.recompute on, and go on with --resume; or lower image.maxPixels.',
+    place: { ...place },
     stack: cause instanceof Error ? cause.stack : undefined,
   };
 }

@@ -11,22 +11,20 @@ import { errorToWire } from '../train/wire.ts';
 export interface WorkerInput {
   config: LoadedConfig;
   overwrite: boolean;
+  resume?: true | string;
+  /** Name of the claim on the output folder: the thread that started this one drops it where this one dies. */
+  claim: string;
   stop: StopFlag;
 }
 
-const { config, overwrite, stop } = workerData as WorkerInput;
+const { config, overwrite, resume, claim, stop } = workerData as WorkerInput;
 const post = (message: ThreadMessage) => parentPort!.postMessage(message);
 
 try {
   const [stopped, abandoned] = [() => isRaised(stop), () => isAbandoned(stop)];
-  const options = {
-    overwrite,
-    stopped,
-    abandoned,
-    compile: compileStep,
-    openAnswers: openTrainingAnswers,
-    startLoader,
-  };
+  const entering = (step: number, rows: number[]) => post({ entering: { step, rows } });
+  const seams = { compile: compileStep, openAnswers: openTrainingAnswers, startLoader };
+  const options = { overwrite, resume, claim, stopped, abandoned, entering, ...seams };
   for await (const event of run(config, options)) {
     if (abandoned()) break;
     post({ event });

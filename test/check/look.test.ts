@@ -2,8 +2,9 @@ import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { SIDE } from '../../demo/facts.ts';
 import { drawScene } from '../../demo/scenes.ts';
-import { contentOf, difference, distance, lookOf } from '../../src/check/look.ts';
+import { difference, distance, lookOf } from '../../src/check/look.ts';
 import { NearIndex } from '../../src/check/near.ts';
+import { contentOf } from '../../src/data/image/content.ts';
 import type { RgbImage } from '../../src/data/processor.ts';
 
 const scene = (n: number): RgbImage => ({ width: SIDE, height: SIDE, data: drawScene(5, n).image });

@@ -21,6 +21,7 @@ function decoder() {
   const processor = {
     gridFor: (): Grid => [1, 4, 4],
     tokenCount: () => 4,
+    identity: 'none',
     patches: () => {
       throw new Error('no patches are made here');
     },

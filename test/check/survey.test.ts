@@ -20,6 +20,7 @@ const dataset: Dataset = {
   guessed: [],
   notes: [],
   place: (row) => ({ file: 'train.jsonl', line: row + 1, row }),
+  checkUnchanged: async () => {},
   example: async (row) => ({
     row,
     turns: [{ role: 'user', content: [{ type: 'image', image: { path: `${row}.png` } }] }],

@@ -34,7 +34,7 @@ async function embeddingsOf(model: ExportedModel, parity: ForwardCase, i: number
   const { ids, grids } = parity.samples[i];
   const words = Float32Array.from(await model.embedTokens(ids));
   if (grids.length === 0) return words;
-  const patches = samplesOf(parity)[i].patches.flatMap((part) => [...part]);
+  const patches = samplesOf(parity)[i].images.flatMap(({ patches }) => [...patches!]);
   const pictures = await model.embedImages(Float32Array.from(patches), grids);
   const width = words.length / ids.length;
   let next = 0;
@@ -107,7 +107,7 @@ describe.each(cases)('%s as ONNX', (name) => {
       const model = await openExported(output);
       for (const [i, { grids, imageFeatures }] of parity.samples.entries()) {
         if (!imageFeatures) continue;
-        const patches = Float32Array.from(samplesOf(parity)[i].patches.flatMap((one) => [...one]));
+        const patches = Float32Array.from(samplesOf(parity)[i].images.flatMap((one) => [...one.patches!]));
         const found = await model.embedImages(patches, grids);
         expect(largestDifferenceOverLargest(found, decode(imageFeatures))).toBeLessThan(1e-5);
       }

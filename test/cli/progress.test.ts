@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createProgress } from '../../src/cli/progress.ts';
+import { describeStart } from '../../src/cli/start.ts';
 import type { StartEvent, StepEvent, TrainEvent } from '../../src/train/events.ts';
 import { trainCheck } from '../check/split-check.ts';
 
@@ -149,7 +150,6 @@ describe('the story of a run', () => {
       f1: 0.61,
       floor: 0.34,
       cut: 3,
-      seconds: 1,
     };
     const evaluation: TrainEvent = { type: 'evaluate', step: 5, ...scores, answers, best: true, seconds: 2 };
     const text = told([start, evaluation], false, () => 0);
@@ -234,5 +234,21 @@ describe('rows that are lost on the way', () => {
     expect(text).not.toContain('norm of 14');
     expect(text).toContain('Further warnings of this kind stand in metrics.jsonl alone.');
     expect(text).toContain('Warning: step 15: stuck');
+  });
+});
+
+describe('the line of pictures at the start', () => {
+  const told = (decisions: StartEvent['decisions']) =>
+    /Vision +(.*)/.exec(describeStart({ ...start, decisions }))?.[1];
+
+  it('says how many are known, or why none is kept', () => {
+    const kept = { what: 'vision cache', value: 'f32', reason: 'frozen' };
+    const known = { what: 'pictures known', value: '12 of 314', reason: 'in a folder' };
+    expect(told([kept, known])).toBe(
+      '12 of 314 pictures known already; each other passes the tower once and is kept as f32',
+    );
+    expect(told([{ ...kept, value: 'off', reason: 'the vision tower is trained' }])).toBe(
+      'pictures pass the tower whenever they are needed: the vision tower is trained',
+    );
   });
 });

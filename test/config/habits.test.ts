@@ -39,6 +39,12 @@ describe('meaningOf', () => {
     expect(meaningOf('frobnicate', '')).toBe(`The file knows: ${wordsOf('').join(', ')}.`);
   });
 
+  it('takes a precision for that of all arithmetic, as it is elsewhere', () => {
+    for (const section of ['', 'train']) expect(meaningOf('precision', section)).toContain('computes in f32');
+    expect(meaningOf('cache_latents', 'train')).toContain('computed once and kept');
+    expect(meaningOf('freeze_vision_tower', '')).toContain('frozen unless');
+  });
+
   it('copes with absurd keys', () => {
     expect(meaningOf('x'.repeat(100_000), 'train')).toContain('train knows');
     expect(meaningOf('', '')).toContain('The file knows');
@@ -59,7 +65,7 @@ describe('distance', () => {
 
 describe('words', () => {
   it('are those of the schema', () => {
-    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'pack']);
+    expect([...sections]).toEqual(['data', 'data.fields', 'image', 'lora', 'full', 'train', 'pack', 'cache']);
     expect(wordsOf('')).toEqual([
       'model',
       'adapter',
@@ -69,6 +75,7 @@ describe('words', () => {
       'full',
       'train',
       'pack',
+      'cache',
       'output',
     ]);
   });

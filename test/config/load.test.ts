@@ -33,6 +33,45 @@ async function problem(text: string, set?: string[], extension?: string): Promis
 }
 
 describe('a config', () => {
+  it.each([
+    ['cache: f16', { precision: 'f16', memory: '1GB', disk: '20GB' }],
+    ['cache: off', { precision: 'f32', memory: 'off', disk: 'off' }],
+    ['cache: { memory: 2GB }', { precision: 'f32', memory: '2GB', disk: '20GB' }],
+  ])('reads `%s`', async (line, cache) => {
+    expect((await load(`${smallest}${line}\n`)).config.cache).toEqual(cache);
+    const [word, value] = line.split(/: (.*)/);
+    const { config, decisions } = await load(smallest, [`${word}=${value}`]);
+    expect(config.cache).toEqual(cache);
+    const changed = Object.keys(cache).filter((key) =>
+      decisions.some((d) => d.key === `cache.${key}` && d.from === 'command line'),
+    );
+    expect(changed.length).toBeGreaterThan(0);
+  });
+
+  it('lets the command line change a word of a section that is written short', async () => {
+    const { config } = await load(`${smallest}cache: f16\n`, ['cache.disk=off', 'cache.folder=kept']);
+    expect(config.cache).toEqual({
+      precision: 'f16',
+      memory: '1GB',
+      disk: 'off',
+      folder: path.join(dir, 'kept'),
+    });
+  });
+
+  it.each([
+    ['cache: on', 'cache expected a section of words, got the text "on"'],
+    [
+      'cache: { memory: much }',
+      'cache.memory expected a size such as 4GB or 500MB, or off, got the text "much"',
+    ],
+    ['cache: { disk: -1 }', 'cache.disk expected a size such as 4GB or 500MB, or off, got -1'],
+    ['cache: { precision: bf16 }', 'cache.precision expected one of f32, f16, got the text "bf16"'],
+  ])('refuses `%s` with its line', async (line, message) => {
+    const error = await load(`${smallest}${line}\n`).catch((error) => error);
+    expect(error.message).toContain(message);
+    expect(error.place.line).toBe(smallest.split('\n').length);
+  });
+
   it('needs three words; everything else has the published default', async () => {
     const { config, method, loraGiven } = await load(smallest);
     expect(config).toEqual({
@@ -46,6 +85,7 @@ describe('a config', () => {
         schedule: 'linear',
         warmupSteps: 0,
         gradientAccumulation: 16,
+        keep: 2,
         maxGradNorm: 1,
         onNotFinite: 'stop',
         explosion: 10,
@@ -61,6 +101,7 @@ describe('a config', () => {
         recompute: true,
       },
       pack: { shareImages: true, maxTokens: 1024, maxBranches: 8, order: 'groups' },
+      cache: { precision: 'f32', memory: '1GB', disk: '20GB' },
       output: path.join(dir, 'runs/first'),
     });
     expect([method, loraGiven]).toEqual(['lora', undefined]);

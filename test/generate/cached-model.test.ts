@@ -41,8 +41,8 @@ async function readPart({ model, store, sequence, sample }: Text, start: number,
   const rows = [0, 1, 2].flatMap((axis) =>
     [...indices.slice(axis * ids.length, (axis + 1) * ids.length)].slice(start, end),
   );
-  const images = ids.subarray(start, end).includes(imageTokenId) ? sample.patches : [];
-  const embeddings = await Promise.all(images.map((patches, i) => model.embed({ patches, grid: grids[i] })));
+  const images = ids.subarray(start, end).includes(imageTokenId) ? sample.images : [];
+  const embeddings = await model.embed(images.map((image) => ({ ...image })));
   const reading = { sequence, ids: ids.slice(start, end), indices: Int32Array.from(rows) };
   const [logits] = await model.read(store, [reading], embeddings);
   expect(logits).toHaveLength(text.vocabSize);

@@ -14,7 +14,7 @@ function sampleOf(...tokens: [id: number, kind: (typeof tokenKinds)[number]][]):
       grids: [],
       images: [],
     },
-    patches: [],
+    images: [],
   };
 }
 
@@ -39,8 +39,7 @@ describe('sharedLength', () => {
     images: images.map(([start, end, pixel]) => ({
       start,
       end,
-      grid: [1, 2, 2 * (end - start)],
-      patches: Float32Array.of(pixel),
+      image: { grid: [1, 2, 2 * (end - start)], content: `pixel ${pixel}` },
     })),
   });
 

@@ -52,6 +52,8 @@ describe('a pulled model', () => {
       'tokenizer.json',
       'tokenizer_config.json',
       'vocab.json',
+      'LICENSE',
+      'NOTICE.txt',
     ]
       .concat('merges.txt', 'chat_template.jinja', 'chat_template.json', 'preprocessor_config.json')
       .concat(
@@ -66,6 +68,7 @@ describe('a pulled model', () => {
       'model.onnx',
       'modeling.py',
       'README.md',
+      'LICENSES.tar',
     ].concat('.gitattributes', 'consolidated.safetensors', 'adapter_model.safetensors', 'training_args.bin');
     const served = Object.fromEntries(
       [...needed, ...others].map((name) => [name, Buffer.from(`of ${name}`)]),

@@ -66,12 +66,16 @@ async function child(): Promise<void> {
 
 async function parent(): Promise<number> {
   const { values } = parseArgs({
-    options: { cases: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
+    options: {
+      cases: { type: 'string' },
+      seed: { type: 'string' },
+      only: { type: 'string', multiple: true },
+    },
   });
   const cases = Number(values.cases ?? casesOfAProcess);
   const seed = Number(values.seed ?? 1);
   const kept = mkdtempSync(join(tmpdir(), 'lorikeet-fuzz-'));
-  const chosen = targets.filter(({ name }) => values.only === undefined || name === values.only);
+  const chosen = targets.filter(({ name }) => values.only?.includes(name) ?? true);
   let failures = 0;
   console.log(head);
   for (const { name } of chosen) {

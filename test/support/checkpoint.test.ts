@@ -22,12 +22,14 @@ it('a case decodes to arrays of the shapes it names', () => {
     expect(values.length, key).toBe(shape[0] * shape[1]);
     expect(decode(model.gradients[key]).length, key).toBe(values.length);
   }
-  for (const [i, { encoded, patches }] of samplesOf(model).entries()) {
+  for (const [i, { encoded, images }] of samplesOf(model).entries()) {
     const { rows, positions, logits, losses, spans } = model.samples[i];
     expect(positions.map((p) => p.length)).toEqual([0, 0, 0].map(() => encoded.ids.length));
     expect(rows).toEqual(spans.flatMap(([a, b]) => Array.from({ length: b - a }, (_, k) => a + k - 1)));
     expect(decode(logits).length).toBe(rows.length * 300);
     expect(decode(losses).length).toBe(rows.length);
-    expect(patches.map((p) => p.length / 1176)).toEqual(encoded.grids.map(([t, h, w]) => t * h * w));
+    expect(images.map(({ patches }) => patches!.length / 1176)).toEqual(
+      encoded.grids.map(([t, h, w]) => t * h * w),
+    );
   }
 });

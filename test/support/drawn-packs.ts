@@ -38,16 +38,18 @@ const patchLength = 3 * 2 * 14 * 14;
 export function samplesOfPacks(packs: readonly DrawnPack[], { config }: ForwardCase, seed: number): Sample[] {
   const finder = new PrefixFinder();
   const samples = packs.flatMap(({ grids, system, rows }, p) => {
-    const patches = grids.map((grid, i) =>
-      around([seed, 'patches', p, i], grid[0] * grid[1] * grid[2] * patchLength, 2),
-    );
+    const images = grids.map((grid, i) => ({
+      grid,
+      content: Buffer.from(`picture ${seed} ${p} ${i}`).toString('base64'),
+      patches: around([seed, 'patches', p, i], grid[0] * grid[1] * grid[2] * patchLength, 2),
+    }));
     return rows.map((drawn, r): Sample => {
       const encoded = encodedRow({ grids, system, ...drawn }, config, [seed, p, r]);
       finder.add(
         encoded,
-        grids.map((_, i) => `picture ${p} ${i}`),
+        images.map(({ content }) => content),
       );
-      return { encoded: { ...encoded, row: p * 100 + r }, patches };
+      return { encoded: { ...encoded, row: p * 100 + r }, images: images.map((image) => ({ ...image })) };
     });
   });
   const prefixes = finder.prefixes();

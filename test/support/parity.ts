@@ -188,9 +188,10 @@ const patchLength = 3 * 2 * 14 * 14;
 export function samplesOf(model: ParityModel & { samples: StoredTokens[] }): Sample[] {
   return model.samples.map((sample, index) => ({
     encoded: encodedOf(sample, index, model.config.image_token_id),
-    patches: sample.grids.map((grid, image) => {
+    images: sample.grids.map((grid, image) => {
       const size = grid[0] * grid[1] * grid[2] * patchLength;
-      return around([model.seed, 'patches', index, image], size, 2);
+      const content = Buffer.from(`${model.name} ${index} ${image}`).toString('base64');
+      return { grid, content, patches: around([model.seed, 'patches', index, image], size, 2) };
     }),
   }));
 }

@@ -13,7 +13,7 @@ const whole: Evaluation = {
   exactMatch: 0.5,
   answerLoss: 6,
   calibrationError: 0.7,
-  answers: { rows: 1, answers: 1, exactMatch: 0.8, interval: null, f1: 0.9, floor: 0.1, cut: 0, seconds: 1 },
+  answers: { rows: 1, answers: 1, exactMatch: 0.8, interval: null, f1: 0.9, floor: 0.1, cut: 0 },
   seconds: 1,
 };
 
@@ -57,7 +57,10 @@ describe('the figure that chooses', () => {
     expect(bests).toEqual(expected);
     const last = expected.at(-1)!;
     const loss = metric === 'loss' ? values[last - 1] : 10 + last;
-    expect(standing).toEqual({ best: { step: last, loss, metric, value: values[last - 1] }, since });
+    expect(standing).toEqual({
+      best: { step: last, loss, metric, value: values[last - 1] },
+      sinceBest: since,
+    });
   });
 
   it('changes nothing where an evaluation does not have it', () => {

@@ -72,6 +72,6 @@ export function sourceOf(rows: Encoded[]): SampleSource {
   }));
   return createSource(sizes, {
     lookAheadBytes: 1000,
-    load: async (index) => ({ encoded: rows[index], patches: [] }),
+    load: async (index) => ({ encoded: rows[index], images: [] }),
   });
 }

@@ -164,7 +164,7 @@ describe('training loop', () => {
     const whole = inputOf(changes);
     const { sizes } = whole.train;
     const load = async (index: number) =>
-      index === 1 || index === 6 ? undefined : { encoded: rows[index], patches: [] };
+      index === 1 || index === 6 ? undefined : { encoded: rows[index], images: [] };
     const lossy = await collect({ ...whole, train: createSource(sizes, { load, lookAheadBytes: 1000 }) });
     const without = inputOf(changes);
     const options = {
@@ -202,7 +202,7 @@ describe('training loop', () => {
     );
     const [scored, baseline] = events;
     const untrained = await bigramStep(V).evaluate(
-      [...held, rows[1], rows[4]].map((encoded) => ({ encoded, patches: [] })),
+      [...held, rows[1], rows[4]].map((encoded) => ({ encoded, images: [] })),
     );
     expect(scored).toMatchObject({
       step: 0,
@@ -263,7 +263,6 @@ describe('training loop', () => {
             f1: 1 - exactMatch,
             floor: 0.5,
             cut: 0,
-            seconds: 0,
           };
           return { answers: { ...given, exactMatch } };
         },
@@ -328,7 +327,7 @@ describe('training loop', () => {
         },
       };
       const events = await collect({ ...inputOf({ totalSteps: 1 }), answers: givenUp });
-      expect(events.map(({ type }) => type)).toEqual(['estimate', 'step', 'scoring', 'finish']);
+      expect(events.map(({ type }) => type)).toEqual(['estimate', 'step', 'scoring', 'save', 'finish']);
       expect(events.at(-1)).toMatchObject({ status: 'stopped', best: null });
     });
   });
@@ -336,7 +335,7 @@ describe('training loop', () => {
   it('stops at a step boundary and says so', async () => {
     let asked = 0;
     const events = await collect({ ...inputOf(), stopped: () => asked++ >= 1, validation: undefined });
-    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'finish']);
+    expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'save', 'finish']);
     expect(events.at(-1)).toMatchObject({ status: 'stopped', step: 1 });
   });
 

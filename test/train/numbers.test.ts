@@ -1,4 +1,5 @@
 /** Numbers that go wrong, and those that only look so: the watch over a run's norms and losses. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
 import { stream } from '../../src/random.ts';
@@ -167,6 +168,31 @@ describe('a loss that stays at ln V', () => {
     ['a usual loss', () => 1.3],
   ])('is not seen in %s', (_, loss) => {
     expect(still(loss)).toEqual([]);
+  });
+});
+
+/** Steps of demo/demo.yaml with 16, 4 and 1 rows a step, at learning rates of 2e-3, 1e-3 and 5e-4: all of them learn. */
+describe('the norms and losses of the demo', () => {
+  const { vocabulary, runs } = JSON.parse(readFileSync('test/fixtures/numbers/demo.json', 'utf8'));
+
+  it.each(Object.keys(runs))('with %s rows a step give no warning', (rowsOfStep) => {
+    const { norms, losses } = runs[rowsOfStep];
+    const { warnings } = watched({
+      norms: (t) => norms[t - 1],
+      losses: (t) => losses[t - 1],
+      steps: norms.length,
+      changes: { vocabulary, warmupSteps: 10 },
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  it('stand ten times above the median where a step is one row, which is why what came before counts too', () => {
+    const { norms } = runs['1'];
+    const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
+    const above = norms.filter(
+      (norm: number, i: number) => i >= 50 && norm > 10 * median(norms.slice(i - 50, i)),
+    );
+    expect(above.length).toBeGreaterThan(20);
   });
 });
 

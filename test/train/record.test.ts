@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
 import type { BaselineEvent, EvaluateEvent, StepEvent } from '../../src/train/events.ts';
 import type { LoopEvent } from '../../src/train/loop.ts';
-import { type DescribeRows, record } from '../../src/train/record.ts';
+import { type DescribeRows, record, type SaveCheckpoint } from '../../src/train/record.ts';
 import { openRunFolder, readRunRecord } from '../../src/train/run-folder.ts';
 
 let folder: string;
@@ -51,7 +51,12 @@ async function keep(events: (LoopEvent | Error)[], stopAfter = Number.POSITIVE_I
   });
   const write = async (into: string) => writeFileSync(join(into, 'adapter_model.safetensors'), weights);
   let seen = 0;
-  const options = { folder: run, writeAdapter: write, describeRows };
+  const saveCheckpoint: SaveCheckpoint = async ({ state }) => ({
+    type: 'checkpoint',
+    step: state.step,
+    path: '',
+  });
+  const options = { folder: run, writeAdapter: write, describeRows, saveCheckpoint };
   for await (const event of record(play(events), options)) {
     told.push(event.type);
     if (++seen === stopAfter) break;

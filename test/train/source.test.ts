@@ -4,7 +4,7 @@ import { createSource } from '../../src/train/source.ts';
 import type { Sample } from '../../src/train/step.ts';
 import { encodedRow } from './bigram.ts';
 
-const sample = (index: number): Sample => ({ encoded: encodedRow(index, [0, 1], 'ua'), patches: [] });
+const sample = (index: number): Sample => ({ encoded: encodedRow(index, [0, 1], 'ua'), images: [] });
 const sizesOf = (...bytes: number[]) =>
   bytes.map((pixelBytes) => ({ tokens: 2, labelTokens: 1, pixelBytes }));
 

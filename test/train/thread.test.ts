@@ -48,11 +48,14 @@ describe('events of a thread', () => {
   it.each([
     ['leaves', 'setTimeout(() => process.exit(7), 50)', 'it ended with code 7'],
     ['throws', 'setTimeout(() => { throw new Error("oops") }, 50)', 'oops'],
-  ])('say after which step a thread %s without a word', async (_, end, reason) => {
-    const error = await collect(threadOf(step(5) + end)).catch((error) => error);
+  ])('say at which step and rows a thread %s without a word', async (_, end, reason) => {
+    const entering = post({ entering: { step: 6, rows: [3, 9] } });
+    const error = await collect(threadOf(step(5) + entering + end)).catch((error) => error);
     expect(error).toBeInstanceOf(LorikeetError);
     expect(error.code).toBe('run');
-    expect(error.message).toContain(`after step 5, but ${reason}`);
+    expect(error.message).toContain(
+      `step 6, rows 3, 9: the training thread expected to go on, but ${reason}`,
+    );
   });
 
   it('ask the thread to end when nobody listens any more, and wait until it has', async () => {

@@ -2,8 +2,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Example } from '../../src/data/example.ts';
 import { compileStep } from '../../src/train/compile.ts';
 import { createEncoder, type EncoderSettings } from '../../src/train/encoder.ts';
+import { type KnownImages, loadUnknown } from '../../src/train/load-unknown.ts';
 import { writeTinyCheckpoint } from '../support/checkpoint.ts';
 import { loadForwardCase, type ParityConfig } from '../support/parity.ts';
 
@@ -69,6 +71,7 @@ export function tinyRun(
       ...changes.train,
     },
     ...(changes.pack && { pack: changes.pack }),
+    cache: { folder: 'cache' },
     output: 'run',
   };
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(words));
@@ -86,6 +89,7 @@ export const inProcess = {
   compile: compileStep,
   startLoader: (settings: EncoderSettings) => {
     const encoder = createEncoder(settings);
-    return { load: async (example: never) => (await encoder).load(example), close: async () => {} };
+    const load = async (example: Example, known?: KnownImages) => loadUnknown(await encoder, example, known);
+    return { load, close: async () => {} };
   },
 };

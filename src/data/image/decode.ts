@@ -7,6 +7,7 @@ import { type ImageFormat, sniff } from './formats.ts';
 import { decodeGif, gifSize } from './gif.ts';
 import { bareJpeg, jpegSize } from './jpeg.ts';
 import { isTurned, turnUpright } from './orientation.ts';
+import { pixelBudget } from './pixel-budget.ts';
 import { isGreyWithAlpha, pngSize } from './png.ts';
 import { type Metadata, type SharpOptions, sharp } from './sharp.ts';
 import { nameOf, readSource, readStart } from './source.ts';
@@ -14,6 +15,9 @@ import { readTiffHeader } from './tiff.ts';
 
 /** Where Pillow stops with a DecompressionBombError: twice its MAX_IMAGE_PIXELS. */
 export const maxImagePixels = 2 * 89_478_485;
+
+/** Several of the largest at once, a few kilobytes each as files, would fill the memory. */
+const decodedTogether = pixelBudget(maxImagePixels);
 
 /** Profiles are ignored; what Pillow refuses is refused, and mere warnings are not. */
 const lenient: SharpOptions = { ignoreIcc: true, autoOrient: false, failOn: 'none', limitInputPixels: false };
@@ -42,9 +46,11 @@ export async function decodeImage(
   const bytes = await readSource(reference);
   return explained(reference, async () => {
     const format = formatOf(bytes);
-    checkSize(await sizeOf(bytes, format));
-    if (format === 'gif') return { ...decodeGif(bytes), isSixteenBitGrey: false };
-    return decodeWithSharp(bytes, format, sixteenBit);
+    const { width, height } = checkSize(await sizeOf(bytes, format));
+    return decodedTogether(width * height, async () => {
+      if (format === 'gif') return { ...decodeGif(bytes), isSixteenBitGrey: false };
+      return decodeWithSharp(bytes, format, sixteenBit);
+    });
   });
 }
 
@@ -52,9 +58,7 @@ export async function decodeImage(
 export async function imageSize(reference: ImageReference): Promise<{ width: number; height: number }> {
   const start = await readStart(reference);
   const read = async (bytes: Uint8Array) => {
-    const size = await sizeOf(bytes, formatOf(bytes));
-    checkSize(size);
-    return size;
+    return checkSize(await sizeOf(bytes, formatOf(bytes)));
   };
   if (start.isWhole) return explained(reference, () => read(start.bytes));
   // A header that reaches past the start (a TIFF directory, a long profile) needs the whole file.
@@ -98,9 +102,9 @@ async function sizeOf(bytes: Uint8Array, format: ImageFormat): Promise<{ width: 
   return turned ? { width: height, height: width } : { width, height };
 }
 
-function checkSize({ width, height }: { width: number; height: number }): void {
+function checkSize({ width, height }: { width: number; height: number }): { width: number; height: number } {
   if (!(width > 0 && height > 0)) throw new BrokenImage(`expected a picture, got ${width}x${height} pixels`);
-  if (width * height <= maxImagePixels) return;
+  if (width * height <= maxImagePixels) return { width, height };
   throw new BrokenImage(
     `expected at most ${maxImagePixels} pixels, got ${width}x${height} = ${width * height}`,
     'Save it smaller.',

@@ -205,6 +205,27 @@ export function visionFeeds(
   };
 }
 
+/** Patches of images of one grid, in a run that has `places` for them; the others stay blank. */
+export function alikeVisionFeeds(
+  images: readonly Float32Array[],
+  grid: Grid,
+  places: number,
+  { vision }: Qwen2VLConfig,
+): Feeds {
+  const count = patchCount(grid);
+  const { length } = images[0];
+  const patches = places === 1 ? images[0] : new Float32Array(places * length);
+  if (places > 1) images.forEach((image, i) => void patches.set(image, i * length));
+  const { headDim, ropeTheta: theta, spatialMergeSize: mergeSize } = vision;
+  const { cos, sin } = visionRotary(grid, { headDim, theta, mergeSize });
+  const half = headDim / 2;
+  return {
+    patches: { data: patches, dims: [places * count, length / count] },
+    visionCos: { data: cos, dims: [count, half] },
+    visionSin: { data: sin, dims: [count, half] },
+  };
+}
+
 /** Stands in where a run has no image at all: one image token of zeros, which no text token reads. */
 export function blankImage({ vision }: Qwen2VLConfig): { grid: Grid; patches: Float32Array } {
   const side = vision.spatialMergeSize;

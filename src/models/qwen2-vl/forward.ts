@@ -5,7 +5,7 @@
 import { backward } from '../../autodiff/backward.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import type { Graph, TensorType, Value } from '../../graph/ir.ts';
-import type { Shape } from '../../graph/shape.ts';
+import { type Shape, scaleDim } from '../../graph/shape.ts';
 import { cacheWidth, KeyValueCache } from '../../nn/key-value-cache.ts';
 import { nextTokenLogits, nextTokenLoss } from '../../nn/loss.ts';
 import type { LoraBranch, Network, Parameter } from '../../nn/network.ts';
@@ -85,10 +85,13 @@ export function cachedGraph(model: ModelDefinition): Graph {
   return graph.finish();
 }
 
-/** One image through a frozen tower: [M, D]. `several` images need the mask that keeps them apart. */
-export function visionGraph(model: ModelDefinition, { several = false } = {}): Graph {
+/**
+ * Images through a frozen tower: one, [M, D]; `alike` many of one grid, [alike M, D], none of which changes another's
+ * sums; `several` of any grids, which need the mask that keeps them apart.
+ */
+export function visionGraph(model: ModelDefinition, { several = false, alike = 1 } = {}): Graph {
   const net = network({ ...model, recompute: false }, false);
-  net.graph.output(imageEmbeddings, vision(net, model.config, several));
+  net.graph.output(imageEmbeddings, vision(net, model.config, { several, alike }));
   return net.graph.finish();
 }
 
@@ -123,7 +126,7 @@ function hiddenAtRows(net: Network, model: ModelDefinition, cache?: KeyValueCach
   const half = config.text.headDim / 2;
   const images: ImageInputs = {
     embeddings: trainsVision(model)
-      ? vision(net, config, true)
+      ? vision(net, config, { several: true, alike: 1 })
       : graph.input(imageEmbeddings, f32(['M', config.text.hiddenSize])),
     index: graph.input('imageIndex', i32(['T'])),
     isImage: graph.input('isImage', f32(['T', 1])),
@@ -139,15 +142,20 @@ function hiddenAtRows(net: Network, model: ModelDefinition, cache?: KeyValueCach
   return finalNorm(net, hidden, config);
 }
 
-function vision(net: Network, config: Qwen2VLConfig, several: boolean): Value {
+function vision(
+  net: Network,
+  config: Qwen2VLConfig,
+  { several, alike }: { several: boolean; alike: number },
+): Value {
   const { graph } = net;
   const { headDim, inChannels, temporalPatchSize, patchSize, spatialMergeSize } = config.vision;
   const patches = `${spatialMergeSize ** 2}*M`;
   const patchLength = inChannels * temporalPatchSize * patchSize ** 2;
   return visionTower(net, config, {
-    patches: graph.input('patches', f32([patches, patchLength])),
+    patches: graph.input('patches', f32([scaleDim(patches, alike), patchLength])),
     cos: graph.input('visionCos', f32([patches, headDim / 2])),
     sin: graph.input('visionSin', f32([patches, headDim / 2])),
     mask: several ? graph.input('visionMask', f32([patches, patches])) : undefined,
+    alike,
   });
 }

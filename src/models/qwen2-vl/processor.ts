@@ -17,10 +17,12 @@ export async function loadProcessor(modelDir: string, overrides: PixelLimits = {
 
 /** Pixel values equal, bit for bit, to those of transformers' `Qwen2VLImageProcessorPil`. */
 export function createProcessor(settings: ProcessorSettings): Processor {
+  const { minPixels, maxPixels, ...patching } = settings; // the limits decide the grid, and nothing beside it
   const { patchSize, mergeSize } = settings;
   const resized = (width: number, height: number) =>
     smartResize(width, height, { ...settings, factor: patchSize * mergeSize });
   return {
+    identity: JSON.stringify(patching),
     gridFor(width, height) {
       const size = resized(width, height);
       return [1, size.height / patchSize, size.width / patchSize];

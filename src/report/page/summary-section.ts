@@ -1,6 +1,6 @@
 import { shownProbability } from '../../page/heat.ts';
 import { type Content, type Html, html } from '../../page/html.ts';
-import type { Best, DataSummary, Evaluation } from '../../train/events.ts';
+import type { Best, DataSummary, Evaluation, Resumption } from '../../train/events.ts';
 import { count, duration, figure, number, rate } from '../../words.ts';
 import { bestFigure, lossAndAccuracy, metricWords } from '../glossary.ts';
 import { distinctPictures } from '../methods/known-run.ts';
@@ -33,6 +33,14 @@ const statusNames: Record<RunStory['status'], string> = {
   failed: 'failed',
   unknown: 'state unknown',
 };
+
+const shownResumptions = 12;
+
+function interruptions(resumed: Resumption[]): string {
+  const steps = resumed.slice(-shownResumptions).map(({ step }) => number(step));
+  const before = resumed.length > shownResumptions ? 'last ' : '';
+  return `${count(resumed.length, 'time')}, and gone on with ${before}after step ${steps.join(', ')}`;
+}
 
 function whatHappened(story: RunStory): string {
   const { status, record, finish, steps } = story;
@@ -144,6 +152,7 @@ function settings(story: RunStory): Html {
     ['Seed', record?.seed],
     ['Started', record && when(record.startedAt)],
     ['Ended', record?.endedAt && when(record.endedAt)],
+    ['Interrupted', record?.resumed && interruptions(record.resumed)],
     [
       'Machine',
       platform &&

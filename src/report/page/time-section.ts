@@ -1,3 +1,4 @@
+import type { CacheFacts } from '../../cache/matrix-cache.ts';
 import { duration, number, tokensPerSecond } from '../../words.ts';
 import type { RunStory } from '../run-story.ts';
 import { memoryPlot, speedPlot } from './plots.ts';
@@ -21,7 +22,14 @@ export function timeSection(story: RunStory): Section | undefined {
       ['A step', typeof step === 'number' && step > 0 && `${number(Number(step.toPrecision(3)))} s`],
       ['Speed at the end', last?.tokensPerSecond !== undefined && tokensPerSecond(last.tokensPerSecond)],
       ['Most memory', memory > 0 && `${(memory / 1e9).toFixed(2)} GB`],
+      ['Pictures', finish?.pictures && pictureWords(finish.pictures)],
     ]),
     plotFigures(plots),
   );
+}
+
+/** Where what the vision tower made of pictures came from, counted by the uses. */
+function pictureWords({ computed, fromMemory, fromDisk, replaced }: CacheFacts): string {
+  const instead = replaced > 0 ? `, ${number(replaced)} in place of entries that could not be used` : '';
+  return `${number(computed)} computed${instead}, ${number(fromMemory)} from memory, ${number(fromDisk)} from disk`;
 }

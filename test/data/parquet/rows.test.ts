@@ -43,7 +43,7 @@ describe('rows of parquet', () => {
         expect(other.encoded.ids).toEqual(one.encoded.ids);
         expect(other.encoded.kinds).toEqual(one.encoded.kinds);
         expect(other.encoded.grids).toEqual(one.encoded.grids);
-        expect(other.patches).toEqual(one.patches);
+        expect(other.images).toEqual(one.images);
       }
     },
   );

@@ -57,6 +57,18 @@ describe('the sections', () => {
       expect(ids).toContain(attributes.href.slice(1));
   });
 
+  it('say where what the vision tower made of pictures came from', () => {
+    const story = makeStory();
+    expect(textOf(story, 'time')).not.toContain('Pictures');
+    const pictures = { computed: 12, fromMemory: 3400, fromDisk: 5, replaced: 0 };
+    const told = textOf({ ...story, finish: { ...story.finish!, pictures } }, 'time');
+    expect(told).toContain('12 computed, 3,400 from memory, 5 from disk');
+    const again = { ...pictures, replaced: 2 };
+    expect(textOf({ ...story, finish: { ...story.finish!, pictures: again } }, 'time')).toContain(
+      '12 computed, 2 in place of entries that could not be used, 3,400 from memory',
+    );
+  });
+
   it('are left out, or say why they are empty, where the run has nothing for them', () => {
     const story = { ...nothing, missing: ['run.json is not there.', 'metrics.jsonl is not there.'] };
     expect(idsOf(story)).toEqual(['summary', 'contents', 'missing', 'findings', 'curves', 'rows']);
@@ -82,7 +94,6 @@ function answeringStory(): RunStory {
       f1: exactMatch + 0.05,
       floor: 0.352,
       cut: 0,
-      seconds: 9,
     };
   };
   return {
