@@ -101,11 +101,20 @@ export { type Slide, slideOf } from './report/slide.ts';
 export { type ReportOptions, type WrittenReport, writeReport } from './report/write-report.ts';
 export { writeSlide } from './report/write-slide.ts';
 export { type CheckedEvent, type CheckOptions, check } from './train/check.ts';
+export type { DiskNeed } from './train/disk-need.ts';
+export {
+  type EstimatedEvent,
+  type EstimateOptions,
+  estimate,
+  type MeasuringEvent,
+  type RunEstimate,
+} from './train/estimate.ts';
 export type {
   BaseFacts,
   BaselineEvent,
   Best,
   CheckEvent,
+  CheckpointEvent,
   DataSummary,
   Decision,
   EarlyStop,
@@ -115,6 +124,8 @@ export type {
   FinishEvent,
   GivenAnswers,
   NoticeEvent,
+  PlannedMemory,
+  Resumption,
   Scores,
   ScoringEvent,
   SkipEvent,
@@ -123,6 +134,13 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './train/events.ts';
+export {
+  timingFields,
+  withoutTiming,
+} from './train/events.ts';
+export type { MemoryNeed, RunCut } from './train/memory-need.ts';
+export { loadRepeat } from './train/repeat.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
+export type { PartTime, TimeNeed } from './train/time-need.ts';
 export { type TrainOptions, train } from './trainer/train.ts';
 export { type Watching, type WatchOptions, watch } from './watch/watch.ts';

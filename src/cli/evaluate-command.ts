@@ -38,12 +38,12 @@ export async function evaluateCommand(
       else if (event.type === 'lost') {
         counter.clear();
         tellLost(event, ++lost);
-      } else if (event.type === 'unfinished') {
-        counter.clear();
-        process.stderr.write(`${unfinishedWords(event)}\n`);
       } else if (event.type === 'notice') {
         counter.clear();
         process.stderr.write(`Note: ${event.text}\n`);
+      } else if (event.type === 'unfinished') {
+        counter.clear();
+        process.stderr.write(`${unfinishedWords(event)}\n`);
       } else {
         counter.clear();
         process.stdout.write(json ? `${JSON.stringify(event.scorecard, null, 2)}\n` : story(event));

@@ -14,14 +14,15 @@ const adamw = 'leave it out: the optimizer is AdamW with betas 0.9, 0.999 and ep
 const lengths = 'use data.maxLength: tokens of a sample, image tokens counted';
 const answerLength = 'leave it out: an answer in an evaluation is cut after 128 tokens';
 const labels = "leave it out: only the assistant's answers are trained on, always";
-const best =
-  'leave it out: output/best is always kept beside output/adapter, and `lorikeet evaluate` takes it first';
-const direction = 'leave it out: train.bestBy knows for each figure whether more of it is better or less';
+const budget = 'use memory at the top of the file: what the run may hold, as 12GB; it is then cut to fit';
 const tower =
   'leave it out: the vision tower is frozen unless lora.targetModules or full.parameters name modules of it';
 const pictures =
   'leave it out: what a frozen vision tower makes of a picture is computed once and kept; `cache` says where';
 const resuming = 'leave it out and say --resume on the command line';
+const best =
+  'leave it out: output/best is always kept beside output/adapter, and `lorikeet evaluate` takes it first';
+const direction = 'leave it out: train.bestBy knows for each figure whether more of it is better or less';
 const later = 'leave it out: there is no such setting';
 
 /** A word of ours alone stands for "use <word>". */
@@ -240,6 +241,15 @@ const habits: Record<string, string> = {
   deepspeed: later,
   fsdp: later,
   groupByLength: later,
+  // memory
+  maxMemory: budget,
+  memoryLimit: budget,
+  gpuMemoryUtilization: budget,
+  memoryFraction: budget,
+  autoFindBatchSize: budget,
+  lowVram: budget,
+  cpuOffload: budget,
+  offload: budget,
 };
 
 const habitOf = new Map(Object.entries(habits).map(([key, meaning]) => [plain(key), meaning]));

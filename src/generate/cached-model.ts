@@ -113,6 +113,7 @@ export class CachedModel implements ReadingModel {
     return newStore(this.config, capacity);
   }
 
+  /** A picture's embedding, where it is known and no adapter changes it. */
   readonly find: FindEmbedding = (image) =>
     this.#isAdapted('vision') ? undefined : this.#embedder.find(image);
 
@@ -121,6 +122,7 @@ export class CachedModel implements ReadingModel {
     return this.#embedder.takeNotices();
   }
 
+  /** For each picture, [m, D]: what the text is given for its tokens. */
   async embed(images: readonly SampleImage[]): Promise<Float32Array[]> {
     if (!this.#isAdapted('vision')) return this.#embedder.embed(images);
     const { session, weights } = await this.#part('vision');

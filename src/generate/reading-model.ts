@@ -25,7 +25,7 @@ export interface ReadingModel {
   /** Changes with the weights: what was read before means nothing to the model after. */
   readonly epoch: number;
   newStore(capacity?: number): KeyValueStore;
-  /** A picture's embedding, where it is known and nothing that is adapted or trained changes it. */
+  /** A picture's embedding, where it is known. */
   readonly find?: FindEmbedding;
   /** For each picture, [m, D]: what the text is given for its tokens. */
   embed(images: readonly SampleImage[]): Promise<Float32Array[]>;

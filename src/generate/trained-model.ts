@@ -20,11 +20,10 @@ export class TrainedModel implements ReadingModel {
   readonly epoch = 0;
   readonly #trainables: readonly Trainable[];
   readonly #text: LazySession;
-  /** Of a tower that is trained. */
   readonly #vision: LazySession;
   readonly #embedder?: ImageEmbedder;
 
-  /** @param embedder the trainer's own, where its vision tower is frozen. */
+  /** @param embedder the trainer's, where the tower is not trained. */
   constructor(
     model: ModelDefinition,
     trainables: readonly Trainable[],
@@ -32,8 +31,8 @@ export class TrainedModel implements ReadingModel {
     embedder?: ImageEmbedder,
   ) {
     this.config = model.config;
-    this.#trainables = trainables;
     this.#embedder = embedder;
+    this.#trainables = trainables;
     const options = { target: 'cpu', threads } as const;
     this.#text = new LazySession(() => cachedGraph(withoutTower(model)), options);
     this.#vision = new LazySession(() => visionGraph(model), options);

@@ -6,24 +6,24 @@ import type { Best, Evaluation } from './events.ts';
 export interface Standing {
   best: Best | null;
   /** Evaluations since then that were no better. */
-  sinceBest: number;
+  since: number;
 }
 
-export const noneYet: Standing = { best: null, sinceBest: 0 };
+export const noneYet: Standing = { best: null, since: 0 };
 
 /**
  * After one more evaluation. Only what is strictly better is the best; of equals the first stays. An evaluation without
  * that figure (no content token in any answer, no row that could be answered) changes nothing.
  */
 export function standingAfter(
-  { best, sinceBest }: Standing,
+  { best, since }: Standing,
   evaluation: Evaluation,
   metric: BestMetric,
 ): Standing {
   const value = figureOf(evaluation, metric);
-  if (value === undefined) return { best, sinceBest };
-  if (best && !isBetter(value, best.value, metric)) return { best, sinceBest: sinceBest + 1 };
-  return { best: { step: evaluation.step, loss: evaluation.loss, metric, value }, sinceBest: 0 };
+  if (value === undefined) return { best, since };
+  if (best && !isBetter(value, best.value, metric)) return { best, since: since + 1 };
+  return { best: { step: evaluation.step, loss: evaluation.loss, metric, value }, since: 0 };
 }
 
 function isBetter(value: number, than: number, metric: BestMetric): boolean {

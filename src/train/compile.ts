@@ -35,6 +35,8 @@ export interface CompileOptions {
   /** Trains parameters whole instead of LoRA beside them. */
   full?: FullConfig;
   recompute: boolean;
+  /** The most label tokens of samples that run together, where that is known. */
+  labelRows?: number;
   /** Physical cores where not given. */
   threads?: number;
   seed: number;
@@ -73,7 +75,7 @@ export async function compileStep(options: CompileOptions): Promise<OpenModel> {
     : loraParameters(config, frozen, options));
   const threads = options.threads ?? physicalCores();
   const { trainables, ...table } = roles;
-  const model = { config, ...table, recompute: options.recompute };
+  const model = { config, ...table, recompute: options.recompute, labelRows: options.labelRows };
   const session = { target: 'cpu' as const, threads };
   const vision = trainsVision(model) ? undefined : await visionCacheOf(model, session, options);
   const step = compileSteps(model, trainables, session, vision?.embedder);

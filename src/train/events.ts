@@ -24,21 +24,23 @@ export type TrainEvent =
   | FinishEvent;
 
 /**
- * The fields of events that tell of time and memory: all else is the same, bit for bit, whenever the same run is run again
- * on the same machine, interrupted or not.
+ * The fields of events that tell of time, of memory and of what a cache knew already: all else is the same, bit for bit,
+ * whenever the same run is run again on the same machine, interrupted or not.
  */
-export const timingFields: readonly string[] = [
-  'tokensPerSecond',
-  'secondsLeft',
-  'seconds',
-  'totalSeconds',
-  'memory',
-  'peakMemory',
-];
+export const timingFields: Readonly<Record<string, readonly string[]>> = {
+  check: ['secondsLeft'],
+  estimate: ['totalSeconds', 'tokensPerSecond'],
+  step: ['tokensPerSecond', 'secondsLeft', 'seconds', 'memory'],
+  scoring: ['secondsLeft'],
+  baseline: ['seconds'],
+  evaluate: ['seconds'],
+  finish: ['seconds', 'peakMemory', 'pictures'],
+};
 
 /** An event, or a line of `metrics.jsonl`, without them. */
-export function withoutTiming<T extends object>(event: T): Partial<T> {
-  const kept = Object.entries(event).filter(([name]) => !timingFields.includes(name));
+export function withoutTiming<T extends { type: string }>(event: T): Partial<T> {
+  const dropped = new Map(Object.entries(timingFields)).get(event.type) ?? [];
+  const kept = Object.entries(event).filter(([name]) => !dropped.includes(name));
   return Object.fromEntries(kept) as Partial<T>;
 }
 
@@ -123,6 +125,8 @@ export interface StartEvent {
   totalSteps: number;
   /** What the training rows have in common, and what of it is computed once. */
   sharing: Sharing;
+  /** What the run will hold, planned before it was compiled; mapped weights are not counted. */
+  memory?: PlannedMemory;
   decisions: Decision[];
   /** Each time that the run was gone on with after an interruption, this one last; absent where it never was. */
   resumed?: Resumption[];
@@ -133,6 +137,15 @@ export interface Resumption {
   at: string;
   /** Steps that were kept: those after it were done again. */
   step: number;
+}
+
+/** Bytes. */
+export interface PlannedMemory {
+  needed: number;
+  /** `memory` of the config, or what the machine has left. */
+  limit: { bytes: number; from: 'memory' | 'machine' };
+  /** The words that were picked to fit `memory`; none without it. */
+  picked: Decision[];
 }
 
 /** The model that training starts from. */
@@ -277,6 +290,15 @@ export interface EvaluateEvent extends Evaluation {
   best: boolean;
 }
 
+/** A checkpoint is whole and can be gone on from. */
+export interface CheckpointEvent {
+  type: 'checkpoint';
+  /** Steps that it stands for. */
+  step: number;
+  /** Its folder. */
+  path: string;
+}
+
 /** The evaluation that `best/` stands for. */
 export interface Best {
   step: number;
@@ -292,15 +314,6 @@ export interface EarlyStop {
   /** Evaluations in a row that were no better than the best. */
   patience: number;
   bestStep: number;
-}
-
-/** A checkpoint is whole and can be gone on from. */
-export interface CheckpointEvent {
-  type: 'checkpoint';
-  /** Steps that it stands for. */
-  step: number;
-  /** Its folder. */
-  path: string;
 }
 
 /** The run is over and its folder is whole. */

@@ -97,9 +97,9 @@ export interface LoopInput {
   settings: LoopSettings;
   /** Of the pictures; absent where the vision tower is part of the step. */
   vision?: VisionAccount;
-  /** Asked at every step boundary, and between the micro-batches of an evaluation. */
+  /** Asked between micro-batches, of steps and of evaluations. */
   stopped: () => boolean;
-  /** Asked between micro-batches: the run then ends without a word, as it is. */
+  /** The same, but the run then ends without a word, as it is. */
   abandoned?: () => boolean;
   /** Where an interrupted run goes on; the step's parameters are then those of that moment. */
   interrupted?: Interrupted;
@@ -148,13 +148,13 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
   }
   if (input.abandoned?.()) return;
   if (!state.complete) yield* saveUnlessSaved(state);
-  const stoppedEarly = earlyStopOf(input, state.progress);
+  const stoppedEarly = earlyStopOf(state);
   yield {
     type: 'finish',
     status: state.complete ? 'finished' : 'stopped',
     step: state.progress.step,
     totalSteps: input.settings.totalSteps,
-    best: state.progress.best,
+    best: state.progress.standing.best,
     ...(stoppedEarly && { stoppedEarly }),
     seconds: secondsOf(state),
     peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
@@ -165,16 +165,18 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
 async function* walkCourse(state: LoopState): AsyncGenerator<LoopEvent> {
   const { input, progress } = state;
   yield* evaluateFirst(state);
+  if (state.complete) return;
   const batches = input.train.stream(batchesOf(stepsAhead(input)));
   try {
     for (const next of stepsAhead(input)) {
-      if (input.stopped() || isOutOfPatience(input, progress)) break;
+      if (input.stopped()) break;
       const whole = yield* trainStep(state, next, batches);
       if (!whole) break;
       progress.step = next.step;
       progress.seconds = secondsOf(state);
       if (isOwed(input, progress)) yield* evaluateStep(state, next.step);
       state.complete = isComplete(input, progress);
+      if (state.complete) break;
       if (isSaveDue(state)) yield* saveUnlessSaved(state);
     }
   } finally {
@@ -206,19 +208,19 @@ function isOwed({ validation, settings }: LoopInput, { step, evaluated }: Traini
 }
 
 function isComplete(input: LoopInput, progress: TrainingState): boolean {
-  const isThrough = progress.step === input.settings.totalSteps || isOutOfPatience(input, progress);
-  return isThrough && !isOwed(input, progress);
+  if (isOwed(input, progress)) return false;
+  return progress.step === input.settings.totalSteps || isOutOfPatience(input, progress);
 }
 
-function isOutOfPatience({ settings: { patience } }: LoopInput, { sinceBest }: TrainingState): boolean {
-  return patience !== undefined && sinceBest >= patience;
+function isOutOfPatience({ settings: { patience } }: LoopInput, { standing }: TrainingState): boolean {
+  return patience !== undefined && standing.since >= patience;
 }
 
-/** Where patience ran out at the last step, nothing was left undone. */
-function earlyStopOf(input: LoopInput, progress: TrainingState): EarlyStop | undefined {
+/** Where patience ran out before the last step, nothing was left undone. */
+function earlyStopOf({ input, progress }: LoopState): EarlyStop | undefined {
   const { patience, totalSteps } = input.settings;
   if (!isOutOfPatience(input, progress) || progress.step === totalSteps) return undefined;
-  return { patience: patience!, bestStep: progress.best!.step };
+  return { patience: patience!, bestStep: progress.standing.best!.step };
 }
 
 function isSaveDue({ complete, progress, savedAt, input: { settings } }: LoopState): boolean {
@@ -375,9 +377,9 @@ async function* evaluateStep(
   const { progress, input } = state;
   const evaluation = yield* evaluateAt(state, input.validation!, step);
   if (!evaluation) return;
-  Object.assign(progress, standingAfter(progress, evaluation, input.settings.bestBy));
+  progress.standing = standingAfter(progress.standing, evaluation, input.settings.bestBy);
   progress.evaluated = step;
-  yield { type: 'evaluate', ...evaluation, best: progress.best?.step === step };
+  yield { type: 'evaluate', ...evaluation, best: progress.standing.best?.step === step };
 }
 
 /** The model as it is after `step`, on the validation data and on the training rows that are held beside it. */

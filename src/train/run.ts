@@ -20,6 +20,7 @@ import { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, type LoopInput, trainingLoop } from './loop.ts';
 import type { LostRows } from './lost-rows.ts';
+import { withCutOf } from './memory-plan.ts';
 import { makePlan, type Plan, type SplitPlan } from './plan.ts';
 import { type DescribeRows, record } from './record.ts';
 import { checkRepeat } from './repeat.ts';
@@ -29,7 +30,7 @@ import { checkOutput, openRunFolder, type RunFolder, type RunRecord, written } f
 import { lockOutput, refuseHeld, unlockOutput } from './run-lock.ts';
 import { createSaver, type SplitRows } from './saver.ts';
 import { describeRows } from './score-files.ts';
-import { createSource, type SampleSource } from './source.ts';
+import { createSource, lookAheadBytes, type SampleSource } from './source.ts';
 import { takeUp } from './take-up.ts';
 import { versions } from './version.ts';
 import { visionAccount } from './vision-account.ts';
@@ -43,7 +44,7 @@ export interface OpenAnswers extends AnswerRows {
 export interface RunOptions<M extends CompiledModel = CompiledModel> {
   /** Replace the run that stands in the output folder. */
   overwrite: boolean;
-  /** Asked between rows of the check and at every step boundary. */
+  /** Asked between rows of the check and between micro-batches. */
   stopped: () => boolean;
   /** Asked between micro-batches too: nobody listens any more. */
   abandoned?: () => boolean;
@@ -58,9 +59,6 @@ export interface RunOptions<M extends CompiledModel = CompiledModel> {
   /** Told before each graph run of training: step, rows. */
   entering?: (step: number, rows: number[]) => void;
 }
-
-/** Pixels that may wait in memory, decoded ahead of the trainer. */
-const lookAheadBytes = 128 * 2 ** 20;
 
 /**
  * A whole run in this thread, from a config to its run folder. The output folder is touched only when data and model
@@ -83,7 +81,8 @@ export async function* run<M extends CompiledModel>(
       yield origin.finished;
       return;
     }
-    const plan = yield* makePlan(loaded, options.stopped, origin.checkpoint?.state.lost);
+    const cut = origin.checkpoint ? withCutOf(loaded, origin.checkpoint.state.config) : loaded;
+    const plan = yield* makePlan(cut, options.stopped, origin.checkpoint?.state.lost);
     if (!plan) return;
     const lock = async () => {
       if (!isThere) await lockOutput(output, claim);
@@ -101,7 +100,7 @@ async function* runPlan<M extends CompiledModel>(
   origin: Origin,
   options: RunOptions<M> & { lock: () => Promise<void> },
 ): AsyncGenerator<TrainEvent> {
-  const model = await options.compile(compileOptionsOf(loaded));
+  const model = await options.compile(compileOptionsOf({ ...loaded, config: plan.config }));
   const loader = options.startLoader(plan.encoder);
   let answers: OpenAnswers | undefined;
   try {
@@ -116,7 +115,7 @@ async function* runPlan<M extends CompiledModel>(
     const folder = await openFolder(recordOf(loaded, plan, start, { identity, origin }), origin, plan);
     const images = new ImagesAtHand(model.vision?.embedder.find);
     const rows = rowLoaders(plan, loader, images, origin.checkpoint?.state.lost);
-    const events = eventsOf(start, plan, model, rows, { ...options, interrupted, answers });
+    const events = eventsOf(start, plan, { step: model, rows, answers }, { ...options, interrupted });
     yield* record(events, {
       folder,
       writeAdapter: model.writeAdapter,
@@ -129,15 +128,6 @@ async function* runPlan<M extends CompiledModel>(
     await loader.close();
     await model.close();
   }
-}
-
-function answersOf<M extends CompiledModel>(
-  model: M,
-  plan: Plan,
-  { openAnswers, stopped }: RunOptions<M>,
-): Promise<OpenAnswers> {
-  if (!openAnswers) throw new TypeError('train.evaluateAnswers expected a run that is told how to answer');
-  return openAnswers(model, plan, stopped);
 }
 
 /** The run folder, new or as the checkpoint left it. */
@@ -165,14 +155,28 @@ function rowLoaders(
   return [loaderOf(train, sizes.train), ...(validation ? [loaderOf(validation, sizes.validation!)] : [])];
 }
 
-type Watch = Pick<RunOptions, 'stopped' | 'abandoned' | 'entering'>;
+function answersOf<M extends CompiledModel>(
+  model: M,
+  plan: Plan,
+  { openAnswers, stopped }: RunOptions<M>,
+): Promise<OpenAnswers> {
+  if (!openAnswers) throw new TypeError('train.evaluateAnswers expected a run that is told how to answer');
+  return openAnswers(model, plan, stopped);
+}
+
+type LoopOptions = Pick<RunOptions, 'stopped' | 'abandoned' | 'entering'> & Pick<LoopInput, 'interrupted'>;
+
+interface Opened {
+  step: CompiledModel;
+  rows: SplitRows[];
+  answers?: OpenAnswers;
+}
 
 async function* eventsOf(
   start: StartEvent,
   plan: Plan,
-  step: CompiledModel,
-  rows: SplitRows[],
-  { stopped, abandoned, entering, interrupted, answers }: Watch & Pick<LoopInput, 'interrupted' | 'answers'>,
+  { step, rows, answers }: Opened,
+  { stopped, abandoned, entering, interrupted }: LoopOptions,
 ): AsyncGenerator<StartEvent | NoticeEvent | SkipEvent | LoopEvent> {
   yield start;
   const { settings, gapRows, course } = plan;
@@ -201,11 +205,12 @@ async function* eventsOf(
 }
 
 function compileOptionsOf({ config, method, loraGiven }: LoadedConfig): CompileOptions {
-  const { model: modelDir, adapter: adapterDir, train, full, cache } = config;
+  const { model: modelDir, adapter: adapterDir, data, pack, train, full, cache } = config;
   const lora = adapterDir ? loraGiven : (config.lora ?? loraDefaults);
   const { recompute, threads, seed } = train;
   const trained = method === 'full' ? { full } : { lora };
-  return { modelDir, adapterDir, ...trained, recompute, threads, seed, cache };
+  const labelRows = Math.max(pack.maxTokens, data.maxLength); // a row beyond maxTokens runs alone
+  return { modelDir, adapterDir, ...trained, recompute, labelRows, threads, seed, cache };
 }
 
 function sourceOf(
@@ -247,6 +252,7 @@ function startOf(plan: Plan, model: CompiledModel, resumed: StartEvent['resumed'
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
     sharing: plan.sharing,
+    memory: plan.memory,
     decisions: [
       ...plan.decisions,
       ...decisions,
@@ -301,12 +307,12 @@ function recordOf(
     skipped: [...skipped, ...lost.map(({ split, row, reason }) => ({ split, row, reason }))],
     ...(origin.checkpoint && origin.record?.files && { files: origin.record.files }),
     identity,
-    config: { file: loaded.file, given: givenWords(loaded), resolved: loaded.config },
+    config: { file: loaded.file, given: givenWords(loaded), resolved: plan.config },
   };
 }
 
 /** What somebody wrote, in the file or on the command line. */
 function givenWords({ decisions }: LoadedConfig): Record<string, unknown> {
-  const given = decisions.filter(({ from }) => from !== 'default');
+  const given = decisions.filter(({ from }) => from === 'file' || from === 'command line');
   return Object.fromEntries(given.map(({ key, value }) => [key, value]));
 }

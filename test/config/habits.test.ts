@@ -76,6 +76,7 @@ describe('words', () => {
       'train',
       'pack',
       'cache',
+      'memory',
       'output',
     ]);
   });

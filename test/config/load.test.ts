@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { bytesOf } from '../../src/config/byte-size.ts';
 import { defineConfig } from '../../src/config/define.ts';
 import { loadConfig, resolveConfig } from '../../src/config/load.ts';
 import { decoderLinears } from '../../src/config/schema.ts';
@@ -157,6 +158,24 @@ describe('a config', () => {
     const { config } = await load(`${smallest}train: { learningRate: ${rate} }\n`);
     expect(config.train.learningRate).toBe(Number(rate));
   });
+
+  it.each([
+    ['12GB', 12e9],
+    ['800 MiB', 800 * 2 ** 20],
+    ['1.5gb', 1.5e9],
+    ['3000000000', 3e9],
+  ])('reads the memory %s as so many bytes', async (memory, bytes) => {
+    const { config } = await load(`${smallest}memory: ${memory}\n`);
+    expect(bytesOf(config.memory)).toBe(bytes);
+  });
+
+  it.each(['0', 'off', 'lots', '12 G', '-3GB', '[1GB]', '1e3000GB'])(
+    'refuses the memory %s',
+    async (memory) => {
+      const { message } = await problem(`${smallest}memory: ${memory}\n`);
+      expect(message).toMatch(/:4: memory expected a size such as 12GB or 800MiB, got /);
+    },
+  );
 
   it('keeps absolute paths and reads aliases', async () => {
     const { config } = await load('model: /m\ndata: { train: &t /t.jsonl, validation: *t }\noutput: /o\n');

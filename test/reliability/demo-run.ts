@@ -24,6 +24,7 @@ export async function writeDemoRun(folder: string, { scenes, train, lora }: Demo
     model: relative(folder, base),
     data: { train: 'data/train.jsonl', validation: 'data/validation.jsonl' },
     lora,
+    cache: { folder: 'cache' },
     train: { recompute: false, threads: 1, learningRate: 2e-3, ...train },
     output: 'run',
   };

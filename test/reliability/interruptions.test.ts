@@ -3,7 +3,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -16,7 +15,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { readRun } from '../../src/report/read-run.ts';
@@ -82,7 +80,7 @@ const notices = ({ events }: Told) =>
   events.flatMap((event) => (event.type === 'notice' ? [event.text] : [])).join('\n');
 
 /** Calls `change` once, when so many steps are done. */
-const after = (steps: number, change: () => void) => (event: TrainEvent) => {
+const when = (steps: number, change: () => void) => (event: TrainEvent) => {
   if (event.type === 'step' && event.step === steps) change();
 };
 
@@ -197,7 +195,13 @@ describe('a training thread that dies', () => {
 describe('the data file', () => {
   const changes: [string, (file: string) => void][] = [
     ['changed in place', (file) => writeFileSync(file, readFileSync(file, 'utf8').replace('Two', 'Six'))],
-    ['replaced', (file) => (writeFileSync(`${file}.new`, '{}\n'), renameSync(`${file}.new`, file))],
+    [
+      'replaced',
+      (file) => {
+        writeFileSync(`${file}.new`, '{}\n');
+        renameSync(`${file}.new`, file);
+      },
+    ],
     ['cut short', (file) => writeFileSync(file, readFileSync(file).subarray(0, 200))],
     ['removed', (file) => rmSync(file)],
   ];
@@ -210,7 +214,7 @@ describe('the data file', () => {
       copyFileSync(file, join(folder, 'kept.jsonl'));
       const { error } = await train(
         folder,
-        after(2, () => change(file)),
+        when(2, () => change(file)),
       );
       expect(error).toMatchObject({ code: 'data', place: { file } });
       expect(error?.message).toMatch(
@@ -232,7 +236,7 @@ describe('the data file', () => {
       renameSync(`${file}.new`, file);
       utimesSync(file, 0, 0);
     };
-    expect((await train(folder, after(2, touch))).error).toBeUndefined();
+    expect((await train(folder, when(2, touch))).error).toBeUndefined();
     expect(outcome(folder)).toEqual(expected);
   });
 });
@@ -246,7 +250,7 @@ describe('a picture that is deleted between epochs', () => {
     copyFileSync(join(folder, 'b.png'), join(folder, 'kept.png'));
     const told = await train(
       folder,
-      after(3, () => rmSync(join(folder, 'b.png'))),
+      when(3, () => rmSync(join(folder, 'b.png'))),
     );
     expect(told.error).toMatchObject({
       code: 'image',
@@ -350,7 +354,7 @@ describe.skipIf(!canMount)('a small disk (needs root, to mount one)', () => {
         writeFileSync(join(disk, 'filler'), Buffer.alloc(parts * 16 * 1024));
       } catch {} // until there is no room
     };
-    const { error } = await train(folder, after(3, fill), { set: [`output=${output}`] });
+    const { error } = await train(folder, when(3, fill), { set: [`output=${output}`] });
     expect(error).toMatchObject({ code: 'run' });
     expect(error?.message).toMatch(/could not be written: ENOSPC.* Make room on the disk/);
     rmSync(join(disk, 'filler'));
@@ -387,14 +391,4 @@ describe('memory', () => {
     const { first, last } = await memoryOver(240);
     expect(last - first).toBeLessThan(0.1 * first);
   }, 600_000);
-});
-
-describe('the document', () => {
-  it('names tests that are there', () => {
-    const root = fileURLToPath(new URL('../..', import.meta.url));
-    const text = readFileSync(join(root, 'docs/reliability.md'), 'utf8');
-    const named = [...text.matchAll(/`(test\/[\w./-]+)`/g)].map(([, file]) => file);
-    expect(named.length).toBeGreaterThan(5);
-    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
-  });
 });

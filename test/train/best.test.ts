@@ -57,10 +57,7 @@ describe('the figure that chooses', () => {
     expect(bests).toEqual(expected);
     const last = expected.at(-1)!;
     const loss = metric === 'loss' ? values[last - 1] : 10 + last;
-    expect(standing).toEqual({
-      best: { step: last, loss, metric, value: values[last - 1] },
-      sinceBest: since,
-    });
+    expect(standing).toEqual({ best: { step: last, loss, metric, value: values[last - 1] }, since });
   });
 
   it('changes nothing where an evaluation does not have it', () => {

@@ -30,8 +30,10 @@ const stateSchema = z.object({
   training: z.object({
     step: whole,
     evaluated: whole.nullable(),
-    best: z.object({ step: whole, loss: figure, metric: z.enum(bestMetrics), value: figure }).nullable(),
-    sinceBest: whole,
+    standing: z.object({
+      best: z.object({ step: whole, loss: figure, metric: z.enum(bestMetrics), value: figure }).nullable(),
+      since: whole,
+    }),
     seconds: figure,
     numbers: z.object({
       norms: z.array(z.object({ norm: figure, applied: z.boolean() })),

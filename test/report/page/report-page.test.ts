@@ -57,6 +57,14 @@ describe('the sections', () => {
       expect(ids).toContain(attributes.href.slice(1));
   });
 
+  it('say how often the run was interrupted, and from where it went on', () => {
+    const story = makeStory();
+    expect(textOf(story, 'summary')).not.toContain('Interrupted');
+    const resumed = [200, 1350].map((step) => ({ at: '2026-01-01T00:00:00.000Z', step }));
+    const told = textOf({ ...story, record: { ...story.record!, resumed } }, 'summary');
+    expect(told).toContain('2 times, and gone on with after step 200, 1,350');
+  });
+
   it('say where what the vision tower made of pictures came from', () => {
     const story = makeStory();
     expect(textOf(story, 'time')).not.toContain('Pictures');
