@@ -9,7 +9,7 @@ const [file, image, question, ...set] = process.argv.slice(2);
 if (!file || !image || !question)
   throw new Error('usage: npx jiti examples/train-and-ask.ts CONFIG.yaml PICTURE "question" [key=value ...]');
 
-// Aborting stops at the next step boundary and keeps what was learned.
+// Aborting stops after the micro-batch under way and keeps a checkpoint, from which resume: true goes on.
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 
@@ -17,7 +17,7 @@ try {
   const loaded = await loadConfig(file, { set });
   const { model: base, output } = loaded.config;
   let adapter: string | undefined;
-  for await (const event of train(loaded, { signal: stop.signal })) {
+  for await (const event of train(loaded, { signal: stop.signal, resume: true })) {
     if (event.type === 'step') console.log(`step ${event.step}: loss ${event.loss.toFixed(4)}`);
     if (event.type === 'evaluate') console.log(`validation loss ${event.loss.toFixed(4)}`);
     if (event.type === 'finish') adapter = `${output}/${event.best ? 'best' : 'adapter'}`;

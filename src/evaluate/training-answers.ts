@@ -40,8 +40,7 @@ export async function openTrainingAnswers(
     rowsTogether: 1,
     stopped,
   };
-  const score = (own: Examination, seconds: number) =>
-    scored(judgedRows({ dataset, guess, sets, own }), plan.settings.seed, seconds);
+  const score = (own: Examination) => scored(judgedRows({ dataset, guess, sets, own }), plan.settings.seed);
   return {
     rows: plan.answerRows,
     answer: (step) => answer(step, input, score),
@@ -52,9 +51,8 @@ export async function openTrainingAnswers(
 async function* answer(
   step: number,
   input: ExaminationInput,
-  score: (own: Examination, seconds: number) => GivenAnswers | undefined,
+  score: (own: Examination) => GivenAnswers | undefined,
 ): ReturnType<OpenAnswers['answer']> {
-  const begun = performance.now();
   const tick = startScoringClock({ step, part: 'answers', totalRows: answersIn(input.sets) });
   const own = newExamination();
   const passing = examine(input, own);
@@ -64,10 +62,10 @@ async function* answer(
     const event = 'done' in next.value ? tick(next.value.done) : undefined;
     if (event) yield event;
   }
-  return next.value ? { answers: score(own, (performance.now() - begun) / 1000) } : undefined;
+  return next.value ? { answers: score(own) } : undefined;
 }
 
-function scored(rows: readonly Judged[], seed: number, seconds: number): GivenAnswers | undefined {
+function scored(rows: readonly Judged[], seed: number): GivenAnswers | undefined {
   if (rows.length === 0) return undefined;
   const exact = meanOf(rows, seed, (prediction) => prediction.exact);
   const { low, high } = exact;
@@ -79,7 +77,6 @@ function scored(rows: readonly Judged[], seed: number, seconds: number): GivenAn
     f1: meanOf(rows, seed, ({ f1 }) => f1).value,
     floor: meanOf(rows, seed, ({ floor }) => floor.exact).value,
     cut: rows.filter(({ prediction }) => prediction.finish === 'length').length,
-    seconds,
   };
 }
 

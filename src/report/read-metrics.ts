@@ -34,7 +34,6 @@ const answers = z.object({
   f1: number,
   floor: number,
   cut: number,
-  seconds: number,
 });
 /** Before `train.bestBy` there was one way to be the best. */
 const best = z

@@ -264,8 +264,6 @@ export interface GivenAnswers {
   floor: number;
   /** Answers that had not ended by themselves when they were cut. */
   cut: number;
-  /** Timing. */
-  seconds: number;
 }
 
 /** The validation data through the model as it is after a step. */

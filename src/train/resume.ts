@@ -45,9 +45,10 @@ export async function* findOrigin(
   const before = whole?.state.config ?? record?.config?.resolved;
   const changes = before ? changedWords(before, withCutOf(loaded, before).config) : [];
   refuseOtherWords(changes, output);
-  if (record?.status === 'finished' && record.finish && !asksForMore(changes)) {
+  if (record?.status === 'finished' && record.finish && !asksForMore(changes, record.finish)) {
     const steps = count(record.finish.step, 'step');
-    yield notice(`The run in ${output} is finished, all ${steps} of it; nothing was changed.`);
+    const end = record.finish.stoppedEarly ? `early, after ${steps}` : `all ${steps} of it`;
+    yield notice(`The run in ${output} is finished, ${end}; nothing was changed.`);
     return { finished: record.finish };
   }
   for (const { path, problem } of damaged) {
@@ -102,8 +103,9 @@ export function anotherRun(output: string, differences: readonly string[]): Lori
   });
 }
 
-function asksForMore(changes: readonly ChangedWord[]): boolean {
-  return changes.some(({ word }) => word === 'train.epochs' || word === 'train.maxSteps');
+function asksForMore(changes: readonly ChangedWord[], { stoppedEarly }: FinishEvent): boolean {
+  const more = ['train.epochs', 'train.maxSteps', ...(stoppedEarly ? ['train.patience'] : [])];
+  return changes.some(({ word }) => more.includes(word));
 }
 
 /** What the last bits of every sum depend on beside the run itself. */

@@ -150,7 +150,6 @@ describe('the story of a run', () => {
       f1: 0.61,
       floor: 0.34,
       cut: 3,
-      seconds: 1,
     };
     const evaluation: TrainEvent = { type: 'evaluate', step: 5, ...scores, answers, best: true, seconds: 2 };
     const text = told([start, evaluation], false, () => 0);

@@ -39,7 +39,6 @@ describe('the methods paragraph', () => {
       f1: 0.6,
       floor: 0.3,
       cut: 0,
-      seconds: 1,
     };
     const events = run.events.map((event) => {
       if (event.type === 'evaluate') return { ...event, answers: given };

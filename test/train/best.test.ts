@@ -13,7 +13,7 @@ const whole: Evaluation = {
   exactMatch: 0.5,
   answerLoss: 6,
   calibrationError: 0.7,
-  answers: { rows: 1, answers: 1, exactMatch: 0.8, interval: null, f1: 0.9, floor: 0.1, cut: 0, seconds: 1 },
+  answers: { rows: 1, answers: 1, exactMatch: 0.8, interval: null, f1: 0.9, floor: 0.1, cut: 0 },
   seconds: 1,
 };
 

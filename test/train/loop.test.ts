@@ -263,7 +263,6 @@ describe('training loop', () => {
             f1: 1 - exactMatch,
             floor: 0.5,
             cut: 0,
-            seconds: 0,
           };
           return { answers: { ...given, exactMatch } };
         },

@@ -85,7 +85,6 @@ describe('the scalars of a run', () => {
       f1: 0.625,
       floor: 0.375,
       cut: 1,
-      seconds: 2,
     };
     expect(asObject({ ...evaluation, answers })).toEqual({
       ...asObject(evaluation),

@@ -5,7 +5,13 @@ import { loadConfig } from '../../src/config/load.ts';
 import { type EvaluatedEvent, evaluate } from '../../src/evaluate/evaluate.ts';
 import type { Prediction } from '../../src/evaluate/prediction.ts';
 import { openTrainingAnswers } from '../../src/evaluate/training-answers.ts';
-import type { BaselineEvent, EvaluateEvent, FinishEvent, TrainEvent } from '../../src/train/events.ts';
+import {
+  type BaselineEvent,
+  type EvaluateEvent,
+  type FinishEvent,
+  type TrainEvent,
+  withoutTiming,
+} from '../../src/train/events.ts';
 import { run } from '../../src/train/run.ts';
 import { inProcess, tinyRows, tinyRun } from '../train/tiny-run.ts';
 
@@ -139,6 +145,51 @@ describe('answers in training', () => {
     expect(lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'evaluate')).toEqual(
       evaluations,
     );
+  });
+
+  it('choose and count as if nothing had happened where the run is interrupted and resumed', async () => {
+    const folder = tinyRun(easy);
+    const words = [
+      'train.bestBy=answers.exactMatch',
+      'train.patience=2',
+      'train.epochs=60',
+      'train.saveEvery=1',
+    ];
+    const set = [...held(folder), ...words];
+    const evaluated = () => {
+      const lines = readFileSync(join(folder, 'run/metrics.jsonl'), 'utf8').trim().split('\n');
+      // How many pictures were known before is another matter the second time.
+      const events = lines.map((line) => ({
+        ...(withoutTiming(JSON.parse(line)) as Partial<FinishEvent | EvaluateEvent>),
+        pictures: undefined,
+      }));
+      return events.filter(({ type }) => type === 'evaluate' || type === 'finish');
+    };
+    const whole = await trained(folder, set);
+    const expected = evaluated();
+    const { stoppedEarly, step } = whole.at(-1) as FinishEvent;
+    expect(stoppedEarly).toBeDefined();
+    // Between the best evaluation and the one at which patience runs out.
+    const stopAt = stoppedEarly!.bestStep + 7;
+    expect(stopAt).toBeLessThan(step);
+    let isThere = false;
+    const config = await loadConfig(join(folder, 'config.yaml'), { set });
+    for await (const event of run(config, { ...answering, overwrite: true, stopped: () => isThere }))
+      isThere ||= event.type === 'step' && event.step === stopAt;
+    expect(evaluated().at(-1)).toMatchObject({ status: 'stopped', step: stopAt });
+    for await (const _ of run(config, { ...answering, resume: true }));
+    expect(evaluated()).toEqual(expected);
+    // A run that patience ended is finished, and goes on where more patience is asked for.
+    const again: TrainEvent[] = [];
+    for await (const event of run(config, { ...answering, resume: true })) again.push(event);
+    expect(again.map(({ type }) => type)).toEqual(['notice', 'finish']);
+    expect(again[0]).toMatchObject({
+      text: expect.stringContaining(`is finished, early, after ${step} steps`),
+    });
+    const patient = await loadConfig(join(folder, 'config.yaml'), { set: [...set, 'train.patience=3'] });
+    let end: TrainEvent | undefined;
+    for await (const event of run(patient, { ...answering, resume: true })) end = event;
+    expect((end as FinishEvent).step).toBeGreaterThan(step);
   });
 
   it('of a model that is trained whole are those of what it writes', async () => {

@@ -102,7 +102,6 @@ function answeringStory(): RunStory {
       f1: exactMatch + 0.05,
       floor: 0.352,
       cut: 0,
-      seconds: 9,
     };
   };
   return {
