@@ -44,7 +44,8 @@ export async function* findOrigin(
   const before = whole?.state.config ?? record?.config?.resolved;
   const changes = before ? changedWords(before, config) : [];
   refuseOtherWords(changes, output);
-  if (record?.status === 'finished' && record.finish && !asksForMore(changes)) {
+  const isHere = whole === undefined || whole.run === output;
+  if (isHere && record?.status === 'finished' && record.finish && !asksForMore(changes)) {
     const steps = count(record.finish.step, 'step');
     yield notice(`The run in ${output} is finished, all ${steps} of it; nothing was changed.`);
     return { finished: record.finish };
