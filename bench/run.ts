@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping decode cache check near report] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping decode cache check near report estimate] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -13,6 +13,7 @@ import { physicalCores } from '../src/runtime/threads.ts';
 import { benchCache } from './cache.ts';
 import { benchCheck } from './check.ts';
 import { benchDecode } from './decode.ts';
+import { benchEstimate } from './estimate.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
 import { benchMemory, type MemoryResult } from './memory.ts';
 import { benchNear } from './near.ts';
@@ -162,7 +163,23 @@ async function report() {
   return result;
 }
 
-const benches = { speed, memory, mapping, decode, cache, check, near, report };
+async function estimate() {
+  const results = await benchEstimate();
+  console.log(
+    'What `lorikeet estimate` says of a run and what the run then takes: anonymous memory at its peak, seconds',
+  );
+  for (const { name, recompute, maxTokens, pixels, ...figures } of results) {
+    const { estimated, measured, estimatedSeconds, measuredSeconds } = figures;
+    console.log(
+      `  ${name}, ${recompute ? 'recompute' : 'kept'}, ${maxTokens} tokens, ${pixels} px  ` +
+        `${estimated.toFixed(0)} MB for ${measured.toFixed(0)} (${(estimated / measured).toFixed(2)})  ` +
+        `${estimatedSeconds.toFixed(1)} s for ${measuredSeconds.toFixed(1)} (${(estimatedSeconds / measuredSeconds).toFixed(2)})`,
+    );
+  }
+  return results;
+}
+
+const benches = { speed, memory, mapping, decode, cache, check, near, report, estimate };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)

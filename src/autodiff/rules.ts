@@ -43,6 +43,8 @@ function chain<K extends OpKind>(derivative: (graph: GraphBuilder, context: Grad
   ];
 }
 
+const zero = (graph: GraphBuilder) => graph.constant({ shape: [], dtype: 'f32' }, new Float32Array(1));
+
 const last = (shape: Shape) => [shape.length - 1];
 
 /** The mean over the last axis, whose length is a number. */
@@ -192,14 +194,23 @@ export const gradientRules: { [K in OpKind]: GradientRule<K> } = {
   slice: ({ graph, gradient, attributes: { axis, start, end }, shape }) => {
     const padding = (length: number) => {
       const block = shape(0).map((dim, i) => (i === axis ? length : dim));
-      const zero = graph.constant({ shape: [], dtype: 'f32' }, new Float32Array(1));
-      return length > 0 ? [graph.broadcastTo(zero, block)] : [];
+      return length > 0 ? [graph.broadcastTo(zero(graph), block)] : [];
     };
     const rest = Number(shape(0)[axis]) - end;
     return [graph.concat([...padding(start), gradient, ...padding(rest)], axis)];
   },
   gather: ({ graph, gradient, input, shape }) => [graph.scatterAdd(input(1), gradient, shape(0)[0])],
   scatterAdd: ({ graph, gradient, input }) => [undefined, graph.gather(gradient, input(0))],
+  pickColumn: ({ graph, gradient, attributes: { start }, input, shape }) => {
+    const zeros = graph.broadcastTo(zero(graph), shape(0));
+    return [graph.fillColumn(zeros, input(1), gradient, start)];
+  },
+  fillColumn: ({ graph, gradient, attributes: { start }, input, shape, wanted }) => [
+    wanted(0) ? graph.fillColumn(gradient, input(1), graph.reshape(zero(graph), [1, 1]), start) : undefined,
+    undefined,
+    wanted(2) ? unbroadcast(graph, graph.pickColumn(gradient, input(1), start), shape(2)) : undefined,
+  ],
+  read: ({ gradient }) => [gradient],
   rmsNorm: (c) => normGradient(c, false),
   layerNorm: (c) => normGradient(c, true),
   // A rotation's transpose is the rotation back.

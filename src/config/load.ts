@@ -13,7 +13,8 @@ export interface ConfigDecision {
   /** Dotted: `train.epochs`. */
   key: string;
   value: unknown;
-  from: 'default' | 'file' | 'command line';
+  /** `checkpoint`: as the run began that is gone on with. */
+  from: 'default' | 'file' | 'command line' | 'checkpoint';
 }
 
 export interface LoadedConfig {

@@ -1,6 +1,7 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
-import { byteSize } from './byte-size.ts';
+import { bestMetrics } from './best-metrics.ts';
+import { byteSize, bytesOf } from './byte-size.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
@@ -126,6 +127,16 @@ export const trainSchema = z.strictObject({
     .optional()
     .describe('steps between checkpoints; 0 keeps none; every ten minutes where not given'),
   keep: wholeFrom(1).default(2).describe('checkpoints that are kept, the newest'),
+  evaluateAnswers: wholeFrom(0)
+    .default(0)
+    .describe('validation rows, always the same, that the model answers at every evaluation'),
+  bestBy: z
+    .enum(bestMetrics)
+    .default('loss')
+    .describe('figure of an evaluation that chooses best/, and that train.patience waits for'),
+  patience: wholeFrom(1)
+    .optional()
+    .describe('evaluations in a row without a better train.bestBy that end the run'),
   recompute: z
     .boolean()
     .default(true)
@@ -154,6 +165,12 @@ export const configSchema = z.strictObject({
   train: trainSchema.prefault({}),
   pack: packSchema.prefault({}),
   cache: cacheSchema.prefault({}),
+  memory: z
+    .custom<string | number>((value) => (bytesOf(value) ?? 0) > 0, {
+      error: 'a size such as 12GB or 800MiB',
+    })
+    .optional()
+    .describe('what the run may hold in memory, as 12GB or 800MiB; it is then cut to fit'),
   output: path.describe('run folder'),
 });
 

@@ -17,6 +17,7 @@ import { Context } from './context.ts';
 import { decodeTogether, type Finish } from './decode.ts';
 import { endTokens } from './end-tokens.ts';
 import { type Prompt, promptOf, sharedLength } from './prompt.ts';
+import type { ReadingModel } from './reading-model.ts';
 import {
   type AnswerOptions,
   type AnswerRequest,
@@ -82,12 +83,13 @@ export interface Topic {
 /** Answers that are decoded together. */
 const together = 32;
 
-export class Engine {
-  readonly model: CachedModel;
+/** `M` is a model that is open for answers alone, or one in the middle of its training. */
+export class Engine<M extends ReadingModel = CachedModel> {
+  readonly model: M;
   readonly #encoder: Encoder;
   readonly #endTokenIds: ReadonlySet<number>;
 
-  private constructor(model: CachedModel, encoder: Encoder, endTokenIds: ReadonlySet<number>) {
+  private constructor(model: M, encoder: Encoder, endTokenIds: ReadonlySet<number>) {
     this.model = model;
     this.#encoder = encoder;
     this.#endTokenIds = endTokenIds;
@@ -111,7 +113,13 @@ export class Engine {
     return new Engine(cached, encoder, await endTokens(modelDir, cached.config, encoder.tokenizer));
   }
 
-  facts(): ModelFacts {
+  /** Answers with a model that somebody else opened, and closes; the encoder is that of its folder, and cuts nothing. */
+  static async around<M extends ReadingModel>(model: M, encoder: Encoder): Promise<Engine<M>> {
+    const { tokenizer } = encoder;
+    return new Engine(model, encoder, await endTokens(tokenizer.folder, model.config, tokenizer));
+  }
+
+  facts(this: Engine): ModelFacts {
     const { threads, packing, dtypes } = this.model;
     return { device: 'cpu', threads, dtypes, packAfter: packing.after, packing: packing.reason };
   }
@@ -182,11 +190,11 @@ export class Engine {
     return answer;
   }
 
-  useAdapter(dir: string | undefined): Promise<void> {
+  useAdapter(this: Engine, dir: string | undefined): Promise<void> {
     return this.model.useAdapter(dir);
   }
 
-  close(): Promise<void> {
+  close(this: Engine): Promise<void> {
     return this.model.close();
   }
 

@@ -47,6 +47,12 @@ export class GraphBuilder {
     return { nodes: this.nodes, outputs: this.#outputs };
   }
 
+  /** Has a value computed where it stands, so that what it reads need not wait in memory for a later reader. */
+  settle(value: Value): Value {
+    this.nodes[value].settled = true;
+    return value;
+  }
+
   /** Leaves stand outside every region: there is nothing to compute again. */
   #leaf(key: string, make: () => Value): Value {
     const known = this.#leaves.get(key) ?? make();
@@ -95,6 +101,11 @@ export class GraphBuilder {
   gather = (data: Value, indices: Value): Value => this.node('gather', {}, [data, indices]);
   scatterAdd = (indices: Value, updates: Value, rows: Dim): Value =>
     this.node('scatterAdd', { rows }, [indices, updates]);
+  pickColumn = (x: Value, columns: Value, start: number): Value =>
+    this.node('pickColumn', { start }, [x, columns]);
+  fillColumn = (x: Value, columns: Value, values: Value, start: number): Value =>
+    this.node('fillColumn', { start }, [x, columns, values]);
+  read = (x: Value): Value => this.node('read', {}, [x]);
   rmsNorm = (x: Value, weight: Value, epsilon: number): Value =>
     this.node('rmsNorm', { epsilon }, [x, weight]);
   layerNorm = (x: Value, weight: Value, bias: Value, epsilon: number): Value =>

@@ -59,6 +59,12 @@ export interface Ops {
   gather: Empty;
   /** The rows of `updates` [N, ...] added up at `indices` [N] into zeros [rows, ...]. */
   scatterAdd: { rows: Shape[number] };
+  /** x [N, V], columns [N] (i32): [N, 1] the element of each row at columns - start, 0 where the row has none there. */
+  pickColumn: { start: number };
+  /** x [N, V] with `values` ([N, 1] or [1, 1]) put where pickColumn reads. Inputs x, columns, values. */
+  fillColumn: { start: number };
+  /** The value itself. A weight stored in halves is cast once for all who use it, not once for each. */
+  read: Empty;
   /** x / sqrt(mean(x^2) + eps) * weight over the last axis (Zhang and Sennrich 2019). */
   rmsNorm: { epsilon: number };
   /** (x - mean) / sqrt(variance + eps) * weight + bias over the last axis (Ba et al. 2016). */
@@ -83,6 +89,8 @@ export type Node<K extends OpKind = OpKind> = {
     type: TensorType;
     /** The recompute region: its inner values are computed again in the backward pass, not kept. */
     region?: number;
+    /** Runs before everything that stands after it; an engine may put off any other node until it is read. */
+    settled?: boolean;
   };
 }[K];
 

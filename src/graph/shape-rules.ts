@@ -43,6 +43,12 @@ function expectVectors(x: TensorType, vectors: readonly TensorType[], op: string
   return x;
 }
 
+function expectColumns(x: TensorType, columns: TensorType, op: string): void {
+  expectType(columns, 'i32', op);
+  if (x.shape.length !== 2 || !sameShape(columns.shape, [x.shape[0]]))
+    throw shapeError(`${op} expected x [N, V] and columns [N], got [${x.shape}] and [${columns.shape}]`);
+}
+
 /** Rows and columns of a matrix operand, as they stand after its transposition. */
 const matrix = (shape: Shape, transposed: boolean): [Dim, Dim] => {
   const [rows, columns] = shape.slice(-2);
@@ -131,6 +137,17 @@ export const shapeRules: { [K in OpKind]: ShapeRule<K> } = {
       throw shapeError(`scatterAdd expected an index a row, got [${indices.shape}] for [${updates.shape}]`);
     return f32([rows, ...updates.shape.slice(1)]);
   },
+  pickColumn: (_, [x, columns]) => {
+    expectColumns(x, columns, 'pickColumn');
+    return f32([x.shape[0], 1]);
+  },
+  fillColumn: (_, [x, columns, values]) => {
+    expectColumns(x, columns, 'fillColumn');
+    if (!sameShape(broadcastShapes(values.shape, [x.shape[0], 1]), [x.shape[0], 1]))
+      throw shapeError(`fillColumn expected values [${x.shape[0]}, 1] or [1, 1], got [${values.shape}]`);
+    return x;
+  },
+  read: elementwise('read'),
   rmsNorm: (_, [x, ...vectors]) => expectVectors(x, vectors, 'rmsNorm'),
   layerNorm: (_, [x, ...vectors]) => expectVectors(x, vectors, 'layerNorm'),
   rotary: ({ heads }, [x, cos, sin]) => {

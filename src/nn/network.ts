@@ -45,6 +45,8 @@ export interface Network {
   training: boolean;
   /** Keep the inputs of each layer alone and compute its inside again in the backward pass. */
   recompute: boolean;
+  /** The most rows that predict in one run, where that is known: the head's blocks are as long as fits beside them. */
+  labelRows?: number;
   /** Where only rows [N] of a larger matrix go on: they, and the symbol of the number they were picked out of. */
   picked?: { rows: Value; of: Dim };
 }

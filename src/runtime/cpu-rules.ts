@@ -56,6 +56,16 @@ const rotary: EmissionRule<'rotary'> = (emit, { heads }, [x, cos, sin]) => {
   return reshape(emit, turned, [tokens, width]);
 };
 
+/** [N, 1] each: the columns as places in this row, whether they are any, and what stands there. */
+const pickColumn = (emit: Emitter, start: number, x: Value, columns: Value) => {
+  const integer = (value: number) => emit.constant('i32', [], [value]);
+  const column = emit.op('Reshape', [emit.value(columns), emit.constant('i64', [2], [-1, 1])]);
+  const place = emit.op('Sub', [column, integer(start)]);
+  const at = emit.op('Clip', [place, integer(0), integer(Number(emit.type(x).shape[1]) - 1)]);
+  const inside = emit.op('Equal', [place, at]);
+  return { at, inside, picked: emit.op('GatherElements', [emit.value(x), at], { axis: 1 }) };
+};
+
 export const cpuRules: EmissionTable = {
   constant: (emit, { type, data }) => emit.constant(type.dtype, type.shape as number[], data),
   matmul: (emit, { transA, transB }, inputs) =>
@@ -110,6 +120,17 @@ export const cpuRules: EmissionTable = {
       reduction: 'add',
     });
   },
+  pickColumn: (emit, { start }, [x, columns]) => {
+    const { inside, picked } = pickColumn(emit, start, x, columns);
+    return emit.op('Where', [inside, picked, scalar(emit, 0)]);
+  },
+  // A row without a place for it gets back what it had.
+  fillColumn: (emit, { start }, [x, columns, values]) => {
+    const { at, inside, picked } = pickColumn(emit, start, x, columns);
+    const put = emit.op('Where', [inside, emit.value(values), picked]);
+    return emit.op('ScatterElements', [emit.value(x), at, put], { axis: 1 });
+  },
+  read: (emit, _, [x]) => emit.value(x),
   rmsNorm: (emit, { epsilon }, inputs) =>
     emit.op('SimplifiedLayerNormalization', names(emit, inputs), {
       axis: -1,

@@ -77,6 +77,8 @@ class Emission implements Emitter {
 
   add<K extends OpKind>(node: Node<K>, value: Value): void {
     this.#names.set(value, this.#emit(node as Node));
+    // The executor walks back from nodes that nobody reads, in order: this one takes it here, for no copy.
+    if (node.settled) this.op('Size', [this.value(value)]);
     // At once, not at the end: the executor would put off whatever only a late node waits for.
     for (const output of this.#graph.outputs) {
       if (output.value !== value) continue;

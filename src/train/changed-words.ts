@@ -46,6 +46,7 @@ const mayChange = new Map(
     'cache.memory': none,
     'cache.disk': none,
     'cache.folder': none,
+    memory: 'the run is held to it from here on, cut as it began',
     output: none,
   }),
 );

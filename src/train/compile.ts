@@ -35,6 +35,8 @@ export interface CompileOptions {
   /** Trains parameters whole instead of LoRA beside them. */
   full?: FullConfig;
   recompute: boolean;
+  /** The most label tokens of samples that run together, where that is known. */
+  labelRows?: number;
   /** Physical cores where not given. */
   threads?: number;
   seed: number;
@@ -56,10 +58,15 @@ export interface CompiledModel extends CompiledStep, Pick<StartEvent, 'lora'> {
   vision?: VisionCache;
 }
 
-export type Compile = (options: CompileOptions) => Promise<CompiledModel>;
+export type Compile<M extends CompiledModel = CompiledModel> = (options: CompileOptions) => Promise<M>;
+
+/** A model with all that can be asked of it, and what its graphs are built from. */
+export interface OpenModel extends CompiledModel, CompiledModelStep {
+  definition: ModelDefinition;
+}
 
 /** Opens and checks the weights, settles what is trained, and gives the step; kernels start at the first run. */
-export async function compileStep(options: CompileOptions): Promise<CompiledModel & CompiledModelStep> {
+export async function compileStep(options: CompileOptions): Promise<OpenModel> {
   const config = await loadModelConfig(options.modelDir);
   const weights = await openModelWeights(options.modelDir, config);
   const frozen = frozenParameters(config, weights);
@@ -68,11 +75,12 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
     : loraParameters(config, frozen, options));
   const threads = options.threads ?? physicalCores();
   const { trainables, ...table } = roles;
-  const model = { config, ...table, recompute: options.recompute };
+  const model = { config, ...table, recompute: options.recompute, labelRows: options.labelRows };
   const session = { target: 'cpu' as const, threads };
   const vision = trainsVision(model) ? undefined : await visionCacheOf(model, session, options);
   const step = compileSteps(model, trainables, session, vision?.embedder);
   return {
+    definition: model,
     trainables,
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),

@@ -1,5 +1,6 @@
 import type { CacheFacts } from '../cache/matrix-cache.ts';
 import type { DataCheck } from '../check/data-check.ts';
+import type { BestMetric } from '../config/best-metrics.ts';
 import type { LoraConfig } from '../config/schema.ts';
 import type { Interval } from '../metrics/bootstrap.ts';
 import type { Sharing } from './sharing.ts';
@@ -206,6 +207,8 @@ export interface WarningEvent {
 export interface ScoringEvent {
   type: 'scoring';
   step: number;
+  /** Rows are scored, or answered. */
+  part: 'losses' | 'answers';
   rows: number;
   totalRows: number;
   /** Timing. */
@@ -233,6 +236,27 @@ export interface Scores {
   calibrationError: number;
 }
 
+/**
+ * The likeliest answers to the same validation rows every time (`train.evaluateAnswers`), asked and scored as
+ * `lorikeet evaluate` does it. A conversation has several answers.
+ */
+export interface GivenAnswers {
+  rows: number;
+  answers: number;
+  /** Share of answers that are the right one after trimming and lower-casing. */
+  exactMatch: number;
+  /** What 95 of 100 resamples of pictures (or groups) give for it; null where there is one alone. */
+  interval: { low: number; high: number } | null;
+  /** Token F1, a mean over answers. */
+  f1: number;
+  /** Exact match of always giving the commonest training answer to the question, without a look at the picture. */
+  floor: number;
+  /** Answers that had not ended by themselves when they were cut. */
+  cut: number;
+  /** Timing. */
+  seconds: number;
+}
+
 /** The validation data through the model as it is after a step. */
 export interface Evaluation extends Scores {
   step: number;
@@ -240,6 +264,7 @@ export interface Evaluation extends Scores {
   train?: Scores;
   /** Validation loss less that of the training rows, its interval by bootstrap over pictures (rows without one). */
   gap?: Interval;
+  answers?: GivenAnswers;
   /** Timing. */
   seconds: number;
 }
@@ -252,7 +277,7 @@ export interface BaselineEvent extends Evaluation {
 
 export interface EvaluateEvent extends Evaluation {
   type: 'evaluate';
-  /** The lowest loss so far: this adapter stands in `best/`. */
+  /** The best so far by `train.bestBy`: this adapter stands in `best/`. */
   best: boolean;
 }
 
@@ -265,16 +290,33 @@ export interface CheckpointEvent {
   path: string;
 }
 
+/** The evaluation that `best/` stands for. */
+export interface Best {
+  step: number;
+  /** Its validation loss, whatever chose it. */
+  loss: number;
+  /** What chose it (`train.bestBy`), and what that was. */
+  metric: BestMetric;
+  value: number;
+}
+
+/** Why a run ended before its last step and is finished all the same (`train.patience`). */
+export interface EarlyStop {
+  /** Evaluations in a row that were no better than the best. */
+  patience: number;
+  bestStep: number;
+}
+
 /** The run is over and its folder is whole. */
 export interface FinishEvent {
   type: 'finish';
-  /** `stopped` where somebody asked for it before the last step. */
+  /** `stopped` where somebody asked for it before the last step; whom patience left is `finished`. */
   status: 'finished' | 'stopped';
   /** Steps done. */
   step: number;
   totalSteps: number;
-  /** The evaluation that `best/` stands for. */
-  best: { step: number; loss: number } | null;
+  best: Best | null;
+  stoppedEarly?: EarlyStop;
   /** Timing. */
   seconds: number;
   /** The most that the process held in memory, bytes. */

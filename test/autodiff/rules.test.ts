@@ -8,6 +8,8 @@ type Case = [operands: OperandSpec[], build: (graph: GraphBuilder, values: Value
 
 const T = { shape: ['T', 6], fed: [5, 6] };
 const positive = (x: number) => Math.abs(x) + 0.5;
+/** From column 2 on a row of T has places 2 to 7. */
+const columns = { shape: ['T'], fed: [5], integers: [2, 7, 1, 8, 5] };
 const keys = { shape: ['T'], fed: [5], integers: [3, 99, -7, 2 ** 30, 0] };
 
 /** Every op with the shapes that matter: broadcasting, symbols, batches, transposed operands. */
@@ -94,6 +96,12 @@ const cases: { [K in Exclude<OpKind, 'input' | 'parameter'>]: Case[] } = {
       (g, [x, i]) => g.scatterAdd(i, x, 4),
     ],
   ],
+  pickColumn: [[[T, columns], (g, [x, c]) => g.pickColumn(x, c, 2)]],
+  fillColumn: [
+    [[T, columns, { shape: ['T', 1], fed: [5, 1] }], (g, [x, c, v]) => g.fillColumn(x, c, v, 2)],
+    [[T, columns, { shape: [1, 1] }], (g, [x, c, v]) => g.fillColumn(x, c, v, 2)],
+  ],
+  read: [[[T], (g, [x]) => g.multiply(g.read(x), g.read(x))]],
   rmsNorm: [[[T, { shape: [6] }], (g, [x, w]) => g.rmsNorm(x, w, 1e-6)]],
   layerNorm: [[[T, { shape: [6] }, { shape: [6] }], (g, [x, w, b]) => g.layerNorm(x, w, b, 1e-6)]],
   rotary: [

@@ -210,6 +210,17 @@ const meanings: { [K in OpKind]: Meaning<K> } = {
     });
     return out;
   },
+  pickColumn: ({ start }, [x, columns], shape) =>
+    filled(shape, (n) => {
+      const place = columns.data[n] - start;
+      return place >= 0 && place < x.shape[1] ? x.data[n * x.shape[1] + place] : 0;
+    }),
+  fillColumn: ({ start }, [x, columns, values]) =>
+    filled(x.shape, (flat) => {
+      const [n, column] = coordinates(flat, x.shape);
+      return column === columns.data[n] - start ? readBroadcast(values, [n, 0]) : x.data[flat];
+    }),
+  read: unary((x) => x),
   rmsNorm: ({ epsilon }, [x, weight]) => normalise(x, weight, undefined, epsilon),
   layerNorm: ({ epsilon }, [x, weight, bias]) => normalise(x, weight, bias, epsilon),
   rotary: rotate,

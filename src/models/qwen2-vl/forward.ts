@@ -7,7 +7,7 @@ import { GraphBuilder } from '../../graph/builder.ts';
 import type { Graph, TensorType, Value } from '../../graph/ir.ts';
 import { type Shape, scaleDim } from '../../graph/shape.ts';
 import { cacheWidth, KeyValueCache } from '../../nn/key-value-cache.ts';
-import { nextTokenLogits, nextTokenLoss } from '../../nn/loss.ts';
+import { differentiatedLoss, type NextTokenLoss, nextTokenLogits, nextTokenLoss } from '../../nn/loss.ts';
 import type { LoraBranch, Network, Parameter } from '../../nn/network.ts';
 import type { Qwen2VLConfig } from './config.ts';
 import { decoder, embedTokens, finalNorm, headWeight, type ImageInputs } from './text.ts';
@@ -18,6 +18,8 @@ export interface ModelDefinition {
   parameters: ReadonlyMap<string, Parameter>;
   lora: ReadonlyMap<string, LoraBranch>;
   recompute: boolean;
+  /** The most rows that predict in one run, where that is known. */
+  labelRows?: number;
 }
 
 export const outputNames = {
@@ -43,10 +45,10 @@ export const isVision = (parameter: string): boolean => parameter.startsWith('mo
 export function trainingGraph(model: ModelDefinition): Graph {
   const net = network(model, true);
   const { graph } = net;
-  const loss = lossOf(net, model);
+  const { seeds } = lossOf(net, model, differentiatedLoss);
   const trainable = [...model.parameters.values()].filter(({ role }) => role === 'trainable');
   const values = trainable.map(({ name, shape }) => graph.parameter(name, fedShape(net, name, shape)));
-  const gradients = backward(graph, loss.seeds(), values);
+  const gradients = backward(graph, seeds, values);
   trainable.forEach(({ name }, i) => {
     const gradient = gradients.get(values[i]);
     if (gradient !== undefined) graph.output(gradientName(name), gradient);
@@ -57,14 +59,14 @@ export function trainingGraph(model: ModelDefinition): Graph {
 /** Losses alone, without dropout. */
 export function scoringGraph(model: ModelDefinition): Graph {
   const net = network(model, false);
-  lossOf(net, model);
+  lossOf(net, model, nextTokenLoss);
   return net.graph.finish();
 }
 
 /** The same losses, and the logits [N, V] they come from: what else the model would have said. */
 export function inspectionGraph(model: ModelDefinition): Graph {
   const net = network(model, false);
-  const loss = lossOf(net, model);
+  const loss = lossOf(net, model, nextTokenLoss);
   net.graph.output(outputNames.logits, loss.logits());
   return net.graph.finish();
 }
@@ -96,8 +98,9 @@ export function visionGraph(model: ModelDefinition, { several = false, alike = 1
 }
 
 export function network(model: ModelDefinition, training: boolean): Network {
-  const { parameters, lora } = model;
-  return { graph: new GraphBuilder(), parameters, lora, training, recompute: training && model.recompute };
+  const { parameters, lora, labelRows } = model;
+  const recompute = training && model.recompute;
+  return { graph: new GraphBuilder(), parameters, lora, training, recompute, labelRows };
 }
 
 /** A trainable parameter keeps the shape under which the forward pass already reads it. */
@@ -106,10 +109,14 @@ function fedShape({ graph }: Network, name: string, shape: Shape): Shape {
   return known?.type.shape ?? shape;
 }
 
-function lossOf(net: Network, model: ModelDefinition) {
+function lossOf<L extends NextTokenLoss>(
+  net: Network,
+  model: ModelDefinition,
+  lossFrom: (net: Network, headWeight: string, hidden: Value, labels: Value) => L,
+): L {
   const { graph } = net;
   const labels = graph.input('labels', i32(['N']));
-  const loss = nextTokenLoss(net, headWeight(model.config), hiddenAtRows(net, model), labels);
+  const loss = lossFrom(net, headWeight(model.config), hiddenAtRows(net, model), labels);
   graph.output(outputNames.logSumExp, loss.logSumExp);
   graph.output(outputNames.label, loss.label);
   graph.output(outputNames.largest, loss.largest);
