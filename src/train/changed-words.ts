@@ -34,6 +34,8 @@ const mayChange = new Map(
     'train.evaluateEvery': now,
     'train.evaluateStart': none,
     'train.gapRows': 'from the next evaluation on, and its gaps are about other rows than those before',
+    'train.evaluateAnswers': 'from the next evaluation on, over other rows than those before',
+    'train.patience': 'evaluations before count too',
     'train.saveEvery': none,
     'train.keep': none,
     'train.threads': rounding,

@@ -48,7 +48,7 @@ export async function* findOrigin(
   const isHere = whole === undefined || whole.run === output;
   if (isHere && record?.status === 'finished' && record.finish && !asksForMore(changes)) {
     const steps = count(record.finish.step, 'step');
-    yield notice(`The run in ${output} is finished, all ${steps} of it; nothing was changed.`);
+    yield notice(`The run in ${output} is finished, after ${steps}; nothing was changed.`);
     return { finished: record.finish };
   }
   for (const { path, problem } of damaged) {
@@ -104,7 +104,7 @@ export function anotherRun(output: string, differences: readonly string[]): Lori
 }
 
 function asksForMore(changes: readonly ChangedWord[]): boolean {
-  return changes.some(({ word }) => word === 'train.epochs' || word === 'train.maxSteps');
+  return changes.some(({ word }) => ['train.epochs', 'train.maxSteps', 'train.patience'].includes(word));
 }
 
 /** What the last bits of every sum depend on beside the run itself. */

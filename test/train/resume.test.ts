@@ -441,7 +441,7 @@ describe('a finished run', () => {
     const before = snapshot(join(folder, 'run'));
     const events = await train(folder, { resume: true });
     expect(events.map(({ type }) => type)).toEqual(['notice', 'finish']);
-    expect(notices(events)).toContain('is finished, all 6 steps of it; nothing was changed');
+    expect(notices(events)).toContain('is finished, after 6 steps; nothing was changed');
     expect(events.at(-1)).toEqual(end);
     expect(snapshot(join(folder, 'run'))).toEqual(before);
   });
