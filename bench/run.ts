@@ -105,7 +105,7 @@ async function decode() {
 
 async function cache() {
   const result = await benchCache(threads, rounds);
-  const { milliseconds, bytes, small, digestRate } = result;
+  const { milliseconds, bytes, small, differing, digestRate } = result;
   console.log('A picture of 324 image tokens at 2B widths, 4 of 32 vision layers');
   console.log(`  through the tower      ${milliseconds.tower.toFixed(0)} ms`);
   for (const precision of ['f32', 'f16'] as const) {
@@ -119,6 +119,9 @@ async function cache() {
     console.log(
       `  ${String(patches).padStart(3)} patches            alone ${alone.toFixed(0)} ms, ${places} together ${together.toFixed(0)} ms each`,
     );
+  console.log(
+    `  numbers that differ    ${percent(differing.together)} of four pictures together, ${percent(differing.masked)} behind a mask`,
+  );
   console.log(`  digest of the weights  ${digestRate.toFixed(2)} GB/s`);
   return result;
 }

@@ -124,6 +124,7 @@ export type {
   FinishEvent,
   GivenAnswers,
   NoticeEvent,
+  PlannedMemory,
   Resumption,
   Scores,
   ScoringEvent,

@@ -166,6 +166,7 @@ describe('links', () => {
     'docs/check.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/estimate.md',
     'docs/evaluate.md',
     'docs/export.md',
     'docs/merge.md',

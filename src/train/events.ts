@@ -136,6 +136,8 @@ export interface StartEvent {
   totalSteps: number;
   /** What the training rows have in common, and what of it is computed once. */
   sharing: Sharing;
+  /** What the run will hold, planned before it was compiled; mapped weights are not counted. */
+  memory?: PlannedMemory;
   decisions: Decision[];
   /** Each time that the run was gone on with after an interruption, this one last; absent where it never was. */
   resumed?: Resumption[];
@@ -146,6 +148,15 @@ export interface Resumption {
   at: string;
   /** Steps that were kept: those after it were done again. */
   step: number;
+}
+
+/** Bytes. */
+export interface PlannedMemory {
+  needed: number;
+  /** `memory` of the config, or what the machine has left. */
+  limit: { bytes: number; from: 'memory' | 'machine' };
+  /** The words that were picked to fit `memory`; none without it. */
+  picked: Decision[];
 }
 
 /** The model that training starts from. */

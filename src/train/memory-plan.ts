@@ -30,7 +30,9 @@ export interface MemoryPlan {
   limit: MemoryLimit;
   cut: RunCut;
   need: MemoryNeed;
-  /** What was picked and why. */
+  /** Words that were picked to fit `memory`, and why. */
+  picked: Decision[];
+  /** Those, and what the run needs. */
   decisions: Decision[];
   /** Set where the run does not fit. */
   refusal?: ErrorDetails;
@@ -56,6 +58,7 @@ export async function planMemory(input: MemoryPlanInput): Promise<MemoryPlan> {
     config.memory === undefined ? [cutOf(config)] : cutsOf({ ...words, written: writtenWords(loaded) });
   const { fits, tried } = firstThatFits(planner, cuts, limit.bytes);
   const { need, ...cut } = fits ?? tried[tried.length - 1];
+  const picked = config.memory !== undefined && fits ? describePicks(loaded, cut, tried, limit) : [];
   return {
     model,
     planner,
@@ -63,10 +66,8 @@ export async function planMemory(input: MemoryPlanInput): Promise<MemoryPlan> {
     limit,
     cut,
     need,
-    decisions: [
-      ...(config.memory !== undefined && fits ? describePicks(loaded, cut, tried, limit) : []),
-      describeNeed(need, limit),
-    ],
+    picked,
+    decisions: [...picked, describeNeed(need, limit)],
     ...(!fits && { refusal: await refusalOf(input, planner, limit, { ...cut, need }) }),
   };
 }

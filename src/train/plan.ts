@@ -10,10 +10,9 @@ import { count } from '../words.ts';
 import { type CourseStep, countSteps, type RowSize } from './course.ts';
 import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
-import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
+import type { CheckEvent, Decision, NoticeEvent, PlannedMemory } from './events.ts';
 import type { LoopSettings } from './loop.ts';
 import { type LostRows, restoreLost } from './lost-rows.ts';
-import type { MemoryNeed } from './memory-need.ts';
 import { checkMemory, memoryWarnings, planMemory, withCut } from './memory-plan.ts';
 import { courseOf } from './planned-course.ts';
 import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
@@ -32,7 +31,7 @@ export interface Plan {
   sizes: { train: RowSize[]; validation?: RowSize[] };
   sharing: Sharing;
   check: DataCheck;
-  memory: MemoryNeed;
+  memory: PlannedMemory;
   settings: LoopSettings;
   /** Training rows, of those that are used, that evaluations score beside the validation data. */
   gapRows: number[];
@@ -68,7 +67,7 @@ export async function* makePlan(
   const plan = {
     ...steps,
     decisions: withPicked(steps.decisions, memory.decisions),
-    memory: memory.need,
+    memory: { needed: memory.need.total, limit: memory.limit, picked: memory.picked },
     check,
     encoder: settings,
     tokenizer,

@@ -252,6 +252,7 @@ function startOf(plan: Plan, model: CompiledModel, resumed: StartEvent['resumed'
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
     sharing: plan.sharing,
+    memory: plan.memory,
     decisions: [
       ...plan.decisions,
       ...decisions,

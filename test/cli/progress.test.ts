@@ -253,3 +253,19 @@ describe('the line of pictures at the start', () => {
     );
   });
 });
+
+describe('the line of memory at the start', () => {
+  const told = (memory: StartEvent['memory']) =>
+    /Memory +(.*)/.exec(describeStart({ ...start, memory }))?.[1];
+
+  it('says what the run needs of what there is, and what was picked and why', () => {
+    const picked = [{ what: 'train.recompute', value: true, reason: 'keeping activations needs 14.2 GB' }];
+    expect(told({ needed: 1.9e9, limit: { bytes: 12e9, from: 'memory' }, picked })).toBe(
+      'about 1.90 GB of 12.0 GB that `memory` allows, mapped weights not counted; train.recompute true (keeping activations needs 14.2 GB)',
+    );
+    expect(told({ needed: 5e8, limit: { bytes: 2e10, from: 'machine' }, picked: [] })).toBe(
+      'about 500.0 MB of 20.0 GB that this machine has left, mapped weights not counted',
+    );
+    expect(told(undefined)).toBeUndefined();
+  });
+});

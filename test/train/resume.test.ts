@@ -286,7 +286,9 @@ describe('a checkpoint', () => {
     ],
     [
       'emptied',
-      (path) => readdirSync(path).forEach((name) => rmSync(join(path, name), { recursive: true })),
+      (path) => {
+        for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
+      },
       /manifest\.json is missing/,
     ],
   ];
