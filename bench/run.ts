@@ -1,7 +1,7 @@
 /**
  * All benches, printed and saved with the machine's facts:
  *
- *     npm run bench [-- speed memory mapping decode cache check near report estimate] [--rounds 7] [--threads 2] [--out bench/results.json]
+ *     npm run bench [-- speed memory mapping decode cache checkpoint check near report estimate] [--rounds 7] [--threads 2] [--out bench/results.json]
  *
  * PYTHON names an interpreter with torch, transformers and PEFT for the comparison; without one it is left out.
  */
@@ -12,6 +12,7 @@ import { engineVersion } from '../src/runtime/session.ts';
 import { physicalCores } from '../src/runtime/threads.ts';
 import { benchCache } from './cache.ts';
 import { benchCheck } from './check.ts';
+import { benchCheckpoint } from './checkpoint.ts';
 import { benchDecode } from './decode.ts';
 import { benchEstimate } from './estimate.ts';
 import { gradientBytes, layersConfig } from './layers.ts';
@@ -31,7 +32,7 @@ const { values, positionals } = parseArgs({
 const wanted =
   positionals.length > 0
     ? positionals
-    : ['speed', 'memory', 'mapping', 'decode', 'cache', 'check', 'near', 'report'];
+    : ['speed', 'memory', 'mapping', 'decode', 'cache', 'checkpoint', 'check', 'near', 'report'];
 const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
 
 const machine = {
@@ -126,6 +127,16 @@ async function cache() {
   return result;
 }
 
+async function checkpoint() {
+  const result = await benchCheckpoint(rounds);
+  const { megabytes, written, verified } = result;
+  console.log('A checkpoint of LoRA rank 16 on the seven linears of the 2B decoder');
+  console.log(
+    `  ${megabytes.toFixed(0)} MB                 written in ${written.toFixed(2)} s, verified in ${verified.toFixed(2)} s`,
+  );
+  return result;
+}
+
 async function check() {
   const result = await benchCheck();
   console.log('The check of the training rows of easy-VQA');
@@ -182,7 +193,7 @@ async function estimate() {
   return results;
 }
 
-const benches = { speed, memory, mapping, decode, cache, check, near, report, estimate };
+const benches = { speed, memory, mapping, decode, cache, checkpoint, check, near, report, estimate };
 const results: Record<string, unknown> = { machine };
 console.log(
   Object.entries(machine)
