@@ -2,6 +2,7 @@
  * What a kept picture costs beside one that is computed: one picture of 324 image tokens at 2B widths, with 4 of the vision
  * tower's 32 layers, from memory, from disk and through the tower; and what small pictures gain by sharing a run.
  */
+
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,8 +19,8 @@ import { parameterTable } from '../src/models/qwen2-vl/weights.ts';
 import type { Parameter } from '../src/nn/network.ts';
 import { openSession, type SessionOptions } from '../src/runtime/session.ts';
 import { placesFor } from '../src/train/image-embedder.ts';
+import { type Bench, median, percent } from './bench.ts';
 import { layersConfig } from './layers.ts';
-import { median } from './speed.ts';
 import { writeWeights } from './weights.ts';
 
 const depth = 4;
@@ -170,3 +171,22 @@ async function milliseconds(rounds: number, work: () => unknown): Promise<number
   }
   return median(times);
 }
+
+export const cache: Bench<CacheResult> = {
+  run: ({ threads, rounds }) => benchCache(threads, rounds),
+  tell: ({ milliseconds, bytes, small, differing, digestRate }) => [
+    'A picture of 324 image tokens at 2B widths, 4 of 32 vision layers',
+    `  through the tower      ${milliseconds.tower.toFixed(0)} ms`,
+    ...(['f32', 'f16'] as const).map((precision) => {
+      const { memory, disk, write } = milliseconds[precision];
+      const size = `${(bytes[precision] / 1e6).toFixed(1)} MB`;
+      return `  kept in ${precision}, ${size}    memory ${memory.toFixed(2)} ms, disk ${disk.toFixed(2)} ms; writing it once ${write.toFixed(2)} ms`;
+    }),
+    ...small.map(
+      ({ patches, places, alone, together }) =>
+        `  ${String(patches).padStart(3)} patches            alone ${alone.toFixed(0)} ms, ${places} together ${together.toFixed(0)} ms each`,
+    ),
+    `  numbers that differ    ${percent(differing.together)} of four pictures together, ${percent(differing.masked)} behind a mask`,
+    `  digest of the weights  ${digestRate.toFixed(2)} GB/s`,
+  ],
+};

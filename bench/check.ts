@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { check } from '../src/train/check.ts';
+import type { Bench } from './bench.ts';
 
 const shared = fileURLToPath(new URL('../../shared/', import.meta.url));
 const data = join(shared, 'data/easy-vqa/train.jsonl');
@@ -23,7 +24,21 @@ export interface CheckResult {
   peakMemory: number;
 }
 
-export async function benchCheck(): Promise<CheckResult | undefined> {
+export const checking: Bench<CheckResult | undefined> = {
+  run: benchCheck,
+  tell: (result) => [
+    'The check of the training rows of easy-VQA',
+    ...(result
+      ? [
+          `  ${result.rows} rows, ${result.pictures} pictures  ${result.seconds.toFixed(1)} s`,
+          `  processor time, all threads  ${result.processorSeconds.toFixed(1)} s`,
+          `  memory at its peak     ${result.peakMemory.toFixed(0)} MB`,
+        ]
+      : ['  no ../shared/data here']),
+  ],
+};
+
+async function benchCheck(): Promise<CheckResult | undefined> {
   if (!existsSync(data) || !existsSync(files)) return undefined;
   const model = mkdtempSync(join(tmpdir(), 'lorikeet-bench-check-'));
   for (const name of names) copyFileSync(join(files, name), join(model, name));

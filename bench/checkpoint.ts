@@ -1,13 +1,12 @@
 /** What a checkpoint costs: LoRA of rank 16 on the seven linears of the 2B decoder, its two moments, and the disk. */
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeFolderAtomically } from '../src/formats/atomic.ts';
 import { damageOf, writeManifest } from '../src/formats/manifest.ts';
 import { createAdamW } from '../src/optim/adamw.ts';
 import { writeTensors } from '../src/train/checkpoints/tensors.ts';
 import type { Trainable } from '../src/train/step.ts';
-import { median } from './speed.ts';
+import { type Bench, type BenchOptions, median, seconds } from './bench.ts';
 
 export interface CheckpointResult {
   megabytes: number;
@@ -16,7 +15,15 @@ export interface CheckpointResult {
   verified: number;
 }
 
-const [layers, rank] = [28, 16];
+export const checkpoint: Bench<CheckpointResult> = {
+  run: benchCheckpoint,
+  tell: ({ megabytes, written, verified }) => [
+    'A checkpoint of LoRA rank 16 on the seven linears of the 2B decoder',
+    `  ${megabytes.toFixed(0)} MB                 written in ${written.toFixed(2)} s, verified in ${verified.toFixed(2)} s`,
+  ],
+};
+
+const rank = 16;
 /** In and out features of q, k, v, o, gate, up and down. */
 const linears = [
   [1536, 1536],
@@ -28,7 +35,8 @@ const linears = [
   [8960, 1536],
 ];
 
-export async function benchCheckpoint(rounds: number): Promise<CheckpointResult> {
+async function benchCheckpoint({ rounds, quick, scratch }: BenchOptions): Promise<CheckpointResult> {
+  const layers = quick ? 1 : 28;
   const trainables = Array.from({ length: layers }, (_, layer) =>
     linears.flatMap(([from, to], i) => [
       trainable(`${layer}.${i}.A`, [rank, from]),
@@ -39,7 +47,7 @@ export async function benchCheckpoint(rounds: number): Promise<CheckpointResult>
   for (const { name, values } of trainables) {
     optimizer.moments.set(name, { step: 1, m: values.slice(), v: values.slice() });
   }
-  const folder = mkdtempSync(join(tmpdir(), 'lorikeet-bench-checkpoint-'));
+  const folder = mkdtempSync(join(scratch, 'checkpoint-'));
   const [written, verified]: number[][] = [[], []];
   try {
     for (let round = 0; round < rounds; round++) {
@@ -66,10 +74,4 @@ export async function benchCheckpoint(rounds: number): Promise<CheckpointResult>
 function trainable(name: string, shape: number[]): Trainable {
   const values = Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(i));
   return { name, shape, values, decay: true };
-}
-
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return (performance.now() - begun) / 1000;
 }

@@ -19,8 +19,8 @@ import { parameterTable } from '../src/models/qwen2-vl/weights.ts';
 import { cacheWidth } from '../src/nn/key-value-cache.ts';
 import type { Parameter } from '../src/nn/network.ts';
 import { openSession, type SessionOptions } from '../src/runtime/session.ts';
+import { type Bench, type BenchOptions, median, percent } from './bench.ts';
 import { layersConfig } from './layers.ts';
-import { median } from './speed.ts';
 import { writeWeights } from './weights.ts';
 
 const layers = 4;
@@ -42,7 +42,9 @@ export interface DecodeResult {
 
 type Run = () => Promise<unknown>;
 
-export async function benchDecode(threads: number, rounds: number): Promise<DecodeResult> {
+export const decode: Bench<DecodeResult> = { run: benchDecode, tell: tellDecode };
+
+async function benchDecode({ threads, rounds }: BenchOptions): Promise<DecodeResult> {
   const options: SessionOptions = { target: 'cpu', threads };
   const [f32, bf16] = [model('f32'), model('bf16')];
   const bytes = weightBytes(f32);
@@ -76,6 +78,20 @@ export async function benchDecode(threads: number, rounds: number): Promise<Deco
     shareOfBandwidth: median(shares),
     prefill: { cached: median(times.get('cached')!), scoring: median(times.get('scoring')!) },
   };
+}
+
+function tellDecode({ layers, gigabytesPerSecond, shareOfBandwidth, prefill }: DecodeResult): string[] {
+  const { read, packed, mapped, bf16, bf16Packed } = gigabytesPerSecond;
+  const rate = (value: number) => `${value.toFixed(1).padStart(5)} GB/s`;
+  return [
+    `Decoding at 2B width, ${layers} layers and the head, ${tokens} tokens in the cache; f32 bytes`,
+    `  a plain read           ${rate(read)}`,
+    `  f32 packed             ${rate(packed)}, ${percent(shareOfBandwidth)} of the read`,
+    `  f32 mapped             ${rate(mapped)}`,
+    `  bf16 packed as f32     ${rate(bf16Packed)}`,
+    `  bf16 cast at every use ${rate(bf16)}`,
+    `  reading ${tokens} tokens     ${prefill.cached.toFixed(2)} s; scored as in training ${prefill.scoring.toFixed(2)} s`,
+  ];
 }
 
 /** Seconds of one run, the mean of `count`. */

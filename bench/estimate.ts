@@ -7,8 +7,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Bench } from './bench.ts';
 import { type ModelSize, writeData, writeModel } from './estimate-model.ts';
-import { anonymous } from './memory.ts';
+import { anonymous } from './worker-process.ts';
 
 const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const base = fileURLToPath(new URL('../demo/base', import.meta.url));
@@ -116,3 +117,18 @@ function secondsOf(output: string): number {
   const lines = readFileSync(join(output, 'metrics.jsonl'), 'utf8').trim().split('\n');
   return JSON.parse(lines[lines.length - 1]).seconds;
 }
+
+export const estimate: Bench<EstimateResult[]> = {
+  run: ({ quick }) => benchEstimate(quick ? estimateCases.slice(0, 1) : estimateCases),
+  tell: (results) => [
+    'What `lorikeet estimate` says of a run and what the run then takes: anonymous memory at its peak, seconds',
+    ...results.map(({ name, recompute, maxTokens, pixels, ...figures }) => {
+      const { estimated, measured, estimatedSeconds, measuredSeconds } = figures;
+      return (
+        `  ${name}, ${recompute ? 'recompute' : 'kept'}, ${maxTokens} tokens, ${pixels} px  ` +
+        `${estimated.toFixed(0)} MB for ${measured.toFixed(0)} (${(estimated / measured).toFixed(2)})  ` +
+        `${estimatedSeconds.toFixed(1)} s for ${measuredSeconds.toFixed(1)} (${(estimatedSeconds / measuredSeconds).toFixed(2)})`
+      );
+    }),
+  ],
+};

@@ -1,22 +1,15 @@
-/** The process that bench/memory.ts watches: names each stage on stdout, pausing so that the watcher can look. */
+/** The process that bench/memory.ts watches. */
 import { mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { openSession } from '../src/runtime/session.ts';
+import { openSession, type Session } from '../src/runtime/session.ts';
+import { seconds } from './bench.ts';
 import { layerShapes, layersConfig, layersFeeds, layersGraph } from './layers.ts';
-import type { MemoryCase } from './memory.ts';
+import type { MemoryCase, MemoryRequest } from './memory.ts';
 import { writeWeights } from './weights.ts';
+import { answer } from './worker-process.ts';
 
-const { layers, recompute, tokens, dtype, size } = JSON.parse(process.argv[2]) as MemoryCase;
-const scratch = join(tmpdir(), 'lorikeet-bench');
+const { layers, recompute, tokens, dtype, size, scratch, threads }: MemoryCase = JSON.parse(process.argv[2]);
 mkdirSync(scratch, { recursive: true });
-
-async function say(stage: string) {
-  process.stdout.write(`${stage}\n`);
-  await setTimeout(100);
-}
-
 const config = layersConfig(size, layers);
 const weights = writeWeights(
   join(scratch, `layers-${size}-${layers}-${dtype}.bin`),
@@ -25,12 +18,11 @@ const weights = writeWeights(
 );
 const graph = layersGraph(config, weights, { recompute });
 const feeds = layersFeeds(graph, tokens);
-await say('base');
-const session = await openSession(graph, { target: 'cpu', threads: 2 });
-await say('opened');
-await session.run(feeds);
-await say('step');
-const start = performance.now();
-for (let i = 0; i < 2; i++) await session.run(feeds);
-await say(`seconds ${(performance.now() - start) / 2000}`);
-await session.close();
+let session: Session;
+
+await answer(({ do: what }: MemoryRequest) =>
+  seconds(async () => {
+    if (what === 'open') session = await openSession(graph, { target: 'cpu', threads });
+    else await session.run(feeds);
+  }),
+);

@@ -12,6 +12,7 @@ import { difference, distance, type Look, lookOf } from '../src/check/look.ts';
 import { mostBits, mostLevels } from '../src/check/near.ts';
 import { decodeImage } from '../src/data/image/decode.ts';
 import type { RgbImage } from '../src/data/processor.ts';
+import type { Bench } from './bench.ts';
 
 const shared = fileURLToPath(new URL('../../shared/data/', import.meta.url));
 
@@ -89,7 +90,22 @@ function countPairs(looks: Look[], pairs: NearResult['pairs']): void {
 const filesOf = (folder: string) =>
   readdirSync(join(shared, folder)).map((file) => () => decodeImage({ path: join(shared, folder, file) }));
 
-export async function benchNear(): Promise<NearResult[]> {
+export const near: Bench<NearResult[]> = {
+  run: benchNear,
+  tell: (results) => [
+    'Near-duplicates: bits and levels that pictures saved anew differ by at most, and how many are missed',
+    ...results.flatMap(({ name, pictures, changes, pairs }) => [
+      `  ${name}, ${pictures} pictures`,
+      ...Object.entries(changes).map(
+        ([change, { bits, levels, missed }]) =>
+          `    ${change.padEnd(12)} ${String(bits).padStart(2)} bits  ${levels.toFixed(2)} levels  ${missed} missed`,
+      ),
+      `    pairs with near bits ${pairs.nearBits}, taken for the same ${pairs.found}, least ${pairs.leastLevels.toFixed(2)} levels`,
+    ]),
+  ],
+};
+
+async function benchNear(): Promise<NearResult[]> {
   const scenes = Array.from({ length: 600 }, (_, n) => async () => {
     return { width: SIDE, height: SIDE, data: drawScene(5, n).image };
   });

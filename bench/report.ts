@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readRun } from '../src/report/read-run.ts';
 import { writeReport } from '../src/report/write-report.ts';
 import { longRun, writeRun } from '../test/report/generated-run.ts';
+import type { Bench, BenchOptions } from './bench.ts';
 
 export interface ReportResult {
   steps: number;
@@ -15,8 +16,16 @@ export interface ReportResult {
   megabytes: number;
 }
 
+export const report: Bench<ReportResult> = {
+  run: benchReport,
+  tell: ({ steps, validationTokens, read, write, megabytes }) => [
+    `The report of a run with ${steps} steps and ${validationTokens} validation tokens`,
+    `  read ${read.toFixed(2)} s, written ${write.toFixed(2)} s, ${megabytes.toFixed(2)} MB`,
+  ],
+};
+
 /** The report of a long run, from its folder to its page: the median round. */
-export async function benchReport(rounds: number): Promise<ReportResult> {
+async function benchReport({ rounds }: BenchOptions): Promise<ReportResult> {
   const folder = mkdtempSync(join(tmpdir(), 'lorikeet-bench-report-'));
   try {
     const run = longRun();

@@ -26,7 +26,9 @@ describe('lorikeet estimate', () => {
     expect(lineOf('Memory')).toMatch(/^\d.* that this machine has left: fits/);
     expect(lineOf('  activations') ?? stdout).toMatch(/computed again in the backward pass; .* if kept/);
     expect(lineOf('Disk')).toMatch(/ free: /);
-    expect(lineOf('Time')).toMatch(/^about .* in all: 6 steps, .* an epoch, .* an evaluation \(3 times\)$/);
+    expect(lineOf('Time')).toMatch(
+      /^about .* in all: 6 steps, .* an epoch, .* an evaluation \(3 times\), .* for 2 pictures, once$/,
+    );
     expect(lineOf('Measured')).toMatch(/GFLOP\/s in products of this model's widths, .*1 thread/);
     expect(readdirSync(folder)).toEqual(before);
   });

@@ -328,7 +328,7 @@ describe('training loop', () => {
         },
       };
       const events = await collect({ ...inputOf({ totalSteps: 1 }), answers: givenUp });
-      expect(events.map(({ type }) => type)).toEqual(['estimate', 'step', 'scoring', 'finish']);
+      expect(events.map(({ type }) => type)).toEqual(['estimate', 'step', 'scoring', 'save', 'finish']);
       expect(events.at(-1)).toMatchObject({ status: 'stopped', best: null });
     });
   });
