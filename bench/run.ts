@@ -16,6 +16,7 @@ import { physicalCores } from '../src/runtime/threads.ts';
 import type { Bench } from './bench.ts';
 import { cache } from './cache.ts';
 import { checking } from './check.ts';
+import { checkpoint } from './checkpoint.ts';
 import { decode } from './decode.ts';
 import { estimate } from './estimate.ts';
 import { fullStep } from './full-step.ts';
@@ -47,6 +48,7 @@ const benches: Record<string, Bench> = {
   mapping,
   decode,
   cache,
+  checkpoint,
   check: checking,
   near,
   report,

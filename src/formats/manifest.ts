@@ -1,7 +1,7 @@
 /** A folder that knows what it holds: a manifest with length and SHA-256 of every file, so that damage is found on reading. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, readdir, stat, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { isObject, type JsonObject, readJsonObject } from './json.ts';
 
@@ -30,13 +30,19 @@ export async function damageOf(folder: string): Promise<string | undefined> {
   if (typeof manifest === 'string') return manifest;
   for (const [name, entry] of Object.entries(manifest)) {
     if (!isObject(entry) || name.split('/').includes('..')) return `${manifestName} is not as it was written`;
-    const found = await stat(join(folder, name)).catch(() => undefined);
+    const found = await lstat(join(folder, name)).catch(() => undefined); // no link leads elsewhere
     if (!found?.isFile()) return `${name} is missing`;
     if (found.size !== entry.bytes) return `${name} expected ${entry.bytes} bytes, got ${found.size}`;
     const sum = await sha256Of(join(folder, name)).catch((error: Error) => error.message);
     if (sum !== entry.sha256) return `${name} expected SHA-256 ${shown(entry.sha256)}, got ${shown(sum)}`;
   }
   return undefined;
+}
+
+/** The files that the manifest of a folder without damage names, with slashes. */
+export async function manifestFiles(folder: string): Promise<string[]> {
+  const manifest = await readManifest(folder);
+  return typeof manifest === 'string' ? [] : Object.keys(manifest);
 }
 
 async function readManifest(folder: string): Promise<JsonObject | string> {

@@ -24,7 +24,7 @@ export type TrainEvent =
   | FinishEvent;
 
 /**
- * The fields of events that tell of time, of memory and of what a cache knew already: all else is the same, bit for bit,
+ * By type of event, the fields that tell of time, of memory and of what a cache knew already: all else is the same, bit for bit,
  * whenever the same run is run again on the same machine, interrupted or not.
  */
 export const timingFields: Readonly<Record<string, readonly string[]>> = {
@@ -32,16 +32,27 @@ export const timingFields: Readonly<Record<string, readonly string[]>> = {
   estimate: ['totalSeconds', 'tokensPerSecond'],
   step: ['tokensPerSecond', 'secondsLeft', 'seconds', 'memory'],
   scoring: ['secondsLeft'],
-  baseline: ['seconds'],
-  evaluate: ['seconds'],
+  baseline: ['seconds', 'answers.seconds'],
+  evaluate: ['seconds', 'answers.seconds'],
   finish: ['seconds', 'peakMemory', 'pictures'],
 };
 
 /** An event, or a line of `metrics.jsonl`, without them. */
 export function withoutTiming<T extends { type: string }>(event: T): Partial<T> {
   const dropped = new Map(Object.entries(timingFields)).get(event.type) ?? [];
-  const kept = Object.entries(event).filter(([name]) => !dropped.includes(name));
-  return Object.fromEntries(kept) as Partial<T>;
+  return without(event, dropped) as Partial<T>;
+}
+
+function without(value: object, paths: readonly string[]): object {
+  const kept = Object.entries(value).filter(([name]) => !paths.includes(name));
+  return Object.fromEntries(
+    kept.map(([name, inner]) => {
+      const deeper = paths.flatMap((path) =>
+        path.startsWith(`${name}.`) ? [path.slice(name.length + 1)] : [],
+      );
+      return [name, deeper.length > 0 && inner ? without(inner, deeper) : inner];
+    }),
+  );
 }
 
 /** Something that the run decided, and why. Kept in `run.json`. */

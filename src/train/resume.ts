@@ -45,9 +45,10 @@ export async function* findOrigin(
   const before = whole?.state.config ?? record?.config?.resolved;
   const changes = before ? changedWords(before, withCutOf(loaded, before).config) : [];
   refuseOtherWords(changes, output);
-  if (record?.status === 'finished' && record.finish && !asksForMore(changes, record.finish)) {
+  const isHere = whole === undefined || whole.run === output;
+  if (isHere && record?.status === 'finished' && record.finish && !asksForMore(changes, record.finish)) {
     const steps = count(record.finish.step, 'step');
-    const end = record.finish.stoppedEarly ? `early, after ${steps}` : `all ${steps} of it`;
+    const end = record.finish.stoppedEarly ? `early, after ${steps}` : `after ${steps}`;
     yield notice(`The run in ${output} is finished, ${end}; nothing was changed.`);
     return { finished: record.finish };
   }

@@ -17,7 +17,7 @@ import {
   truncateSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
@@ -29,7 +29,7 @@ import { removeHalfWritten } from './half-written.ts';
 import type { RunIdentity } from './identity.ts';
 import { removeReport } from './report-files.ts';
 import type { RowScore } from './row-scores.ts';
-import { runFiles } from './run-files.ts';
+import { namesIn, runFiles } from './run-files.ts';
 import { openScalarLog } from './tensorboard.ts';
 
 export { runFiles } from './run-files.ts';
@@ -224,14 +224,6 @@ export async function openRunFolder(path: string, record: RunRecord, keep?: Grow
       scalars.close();
     },
   };
-}
-
-/** The run's own files in one of its folders. */
-export function namesIn(folder: string, files: readonly string[] = []): string[] {
-  return files.flatMap((name) => {
-    const [first, file, ...deeper] = String(name).split('/');
-    return first === folder && deeper.length === 0 && file !== '' && basename(file) === file ? [file] : [];
-  });
 }
 
 /** One by one, because Node's recursive `mkdir` never ends where the system denies a folder it cannot see. */

@@ -17,6 +17,8 @@ export interface TailRead {
 
 /** Bytes at the file's beginning that tell it from a later one of the same name. */
 const headSize = 256;
+/** And before the place where reading stopped: a run that goes on from a checkpoint cuts its file there and writes on. */
+const footSize = 256;
 const chunkSize = 1 << 20;
 /** No line of ours is nearly that long; a longer one is passed over. */
 const longestLine = 1 << 22;
@@ -25,13 +27,14 @@ const longestLine = 1 << 22;
 export function tailLines(file: string): LineTail {
   let offset = 0;
   let head: Buffer = Buffer.alloc(0);
+  let foot: Buffer = Buffer.alloc(0);
   let rest: Buffer = Buffer.alloc(0);
   let passingOver = false;
   let writtenAt: number | null = null;
 
   const forget = () => {
     offset = 0;
-    head = rest = Buffer.alloc(0);
+    head = foot = rest = Buffer.alloc(0);
     passingOver = false;
   };
 
@@ -54,12 +57,14 @@ export function tailLines(file: string): LineTail {
     const { size, mtimeMs } = fstatSync(handle);
     writtenAt = mtimeMs;
     if (size === offset) return { lines, restarted: false };
-    const restarted = size < offset || !readAt(handle, 0, head.length).equals(head);
+    const isCut = size < offset || !readAt(handle, offset - foot.length, foot.length).equals(foot);
+    const restarted = isCut || !readAt(handle, 0, head.length).equals(head);
     if (restarted) forget();
     while (offset < size) {
       const chunk = readAt(handle, offset, Math.min(chunkSize, size - offset));
       if (chunk.length === 0) break;
       if (head.length < headSize) head = Buffer.concat([head, chunk]).subarray(0, headSize);
+      foot = Buffer.concat([foot, chunk.subarray(-footSize)]).subarray(-footSize);
       offset += chunk.length;
       take(chunk, lines);
     }

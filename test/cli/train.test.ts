@@ -135,9 +135,7 @@ describe('lorikeet train', () => {
     const before = readFileSync(join(folder, 'run', 'run.json'), 'utf8');
     const again = await runCommand(['train', config, '--resume']);
     expect(again).toMatchObject({ code: 0, stderr: '' });
-    expect(again.stdout).toMatch(
-      /^Note: The run in .* is finished, all 1 step of it; nothing was changed\.\n$/,
-    );
+    expect(again.stdout).toMatch(/^Note: The run in .* is finished, after 1 step; nothing was changed\.\n$/);
     expect(readFileSync(join(folder, 'run', 'run.json'), 'utf8')).toBe(before);
   });
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
 import type { AnswerRows } from '../../src/train/answers.ts';
 import { type CourseStep, course } from '../../src/train/course.ts';
@@ -337,6 +337,27 @@ describe('training loop', () => {
     const events = await collect({ ...inputOf(), stopped: () => asked++ >= 1, validation: undefined });
     expect(events.map((event) => event.type)).toEqual(['estimate', 'step', 'save', 'finish']);
     expect(events.at(-1)).toMatchObject({ status: 'stopped', step: 1 });
+  });
+
+  it('hands over a checkpoint every so many steps, or at the first step boundary after ten minutes', async () => {
+    const saves = async (saveEvery?: number) => {
+      const input = { ...inputOf({ saveEvery }), validation: undefined };
+      const steps: number[] = [];
+      for await (const event of trainingLoop(input)) {
+        if (event.type === 'step') vi.advanceTimersByTime(4 * 60_000);
+        if (event.type === 'save') steps.push(event.state.step);
+      }
+      return steps;
+    };
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      expect(await saves(2)).toEqual([2, 4]);
+      expect(await saves(0)).toEqual([]);
+      // Ten minutes are over after the third step and, counted from there, after the sixth, which is the last.
+      expect(await saves()).toEqual([3]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('is not finished when its last evaluation was given up', async () => {

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import { readState } from '../../src/train/checkpoints/state-file.ts';
 import { compileStep } from '../../src/train/compile.ts';
 import { type TrainEvent, withoutTiming } from '../../src/train/events.ts';
 import { loadRepeat } from '../../src/train/repeat.ts';
@@ -301,6 +302,34 @@ describe('a checkpoint', () => {
     expect(outcome(folder)).toEqual(expected);
   });
 
+  it.each<[string, (text: string) => string, RegExp]>([
+    [
+      'shorter',
+      (text) => text.slice(0, 300),
+      /metrics\.jsonl expected at least the \d+ bytes that it had then, got 300/,
+    ],
+    [
+      'written into',
+      (text) => text.replace('"step":1', '"step": 1'),
+      /metrics\.jsonl expected a line to end at byte \d+/,
+    ],
+  ])('cannot be gone on from where metrics.jsonl is %s', async (_, change, reason) => {
+    const { folder, expected } = await stopped();
+    const file = join(folder, 'run', 'metrics.jsonl');
+    writeFileSync(file, change(readFileSync(file, 'utf8')));
+    const events = await train(folder, { resume: true });
+    expect(notices(events)).toMatch(reason);
+    expect(notices(events)).toContain('the run starts at step 0');
+    expect(outcome(folder)).toEqual(expected);
+  });
+
+  it('keeps all of the state that it was handed', async () => {
+    const { path } = await stopped();
+    const written = JSON.parse(readFileSync(join(path(4), 'state.json'), 'utf8'));
+    expect(written.training).toMatchObject({ step: 4, evaluated: 2, numbers: { norms: { length: 4 } } });
+    expect(await readState(path(4))).toEqual(written);
+  });
+
   it('can be named; those after it are done again', async () => {
     const { folder, expected, path } = await stopped();
     const events = await train(folder, { resume: path(3) });
@@ -330,6 +359,9 @@ describe('a checkpoint', () => {
     expect(outcome(folder, 'other')).toEqual(expected);
     expect(snapshot(join(folder, 'run'))).toEqual(before);
     expect(notices(await train(folder, { resume: true, set: ['output=other'] }))).toContain('is finished');
+    await train(folder, { resume: true });
+    await train(folder, { resume: path(4), set: ['output=third'] }); // of a run that is finished by now
+    expect(outcome(folder, 'third')).toEqual(expected);
   });
 
   it.each<[string, string[], RegExp]>([
@@ -411,7 +443,7 @@ describe('a finished run', () => {
     const before = snapshot(join(folder, 'run'));
     const events = await train(folder, { resume: true });
     expect(events.map(({ type }) => type)).toEqual(['notice', 'finish']);
-    expect(notices(events)).toContain('is finished, all 6 steps of it; nothing was changed');
+    expect(notices(events)).toContain('is finished, after 6 steps; nothing was changed');
     expect(events.at(-1)).toEqual(end);
     expect(snapshot(join(folder, 'run'))).toEqual(before);
   });

@@ -52,6 +52,18 @@ describe('the tail of a file of lines', () => {
     expect(lines[0]).toMatch(/^(new|NEW one|moved one)$/);
   });
 
+  it('begins anew where the file was cut and has grown beyond what was read', () => {
+    const file = fileIn(temporaryFolder());
+    const tail = tailLines(file);
+    const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    tail.read();
+    // As a run that goes on from a checkpoint: the beginning is the same, the end is other times of the same steps.
+    const again = [...lines.slice(0, 90), ...Array.from({ length: 20 }, (_, i) => `again ${i}`)];
+    writeFileSync(file, `${again.join('\n')}\n`);
+    expect(tail.read()).toEqual({ lines: again, restarted: true });
+  });
+
   it('begins anew where the file went away and came back', () => {
     const file = fileIn(temporaryFolder());
     const tail = tailLines(file);

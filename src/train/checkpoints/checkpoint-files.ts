@@ -1,6 +1,7 @@
 /** Where a run's checkpoints stand, and which of them can be gone on from. */
 import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { readBytes } from '../../data/lines.ts';
 import { damageOf } from '../../formats/manifest.ts';
 import { removeHalfWritten } from '../half-written.ts';
 import { runFiles } from '../run-files.ts';
@@ -47,16 +48,20 @@ export async function openCheckpoint(path: string): Promise<WholeCheckpoint | Da
     if (basename(path) !== checkpointName(state.training.step)) {
       return { path, problem: `its state is of step ${state.training.step}` };
     }
-    const size = statSync(join(run, runFiles.metrics), { throwIfNoEntry: false })?.size ?? 0;
-    const { metrics } = state.written;
-    if (size >= metrics) return { path, run, state };
-    return {
-      path,
-      problem: `${runFiles.metrics} expected at least the ${metrics} bytes that it had then, got ${size}`,
-    };
+    const problem = metricsProblem(join(run, runFiles.metrics), state.written.metrics);
+    return problem === undefined ? { path, run, state } : { path, problem };
   } catch (error) {
     return { path, problem: (error as Error).message };
   }
+}
+
+/** Its first bytes are lines as the checkpoint knew them, or nearly: nobody is kept from writing into the file. */
+function metricsProblem(file: string, bytes: number): string | undefined {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size < bytes)
+    return `${basename(file)} expected at least the ${bytes} bytes that it had then, got ${size}`;
+  if (bytes === 0 || readBytes(file, bytes - 1, 1)[0] === 0x0a) return undefined;
+  return `${basename(file)} expected a line to end at byte ${bytes}, as it did then`;
 }
 
 /** The newest that is whole, and those after it that are not. */

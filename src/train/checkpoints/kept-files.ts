@@ -15,8 +15,8 @@ import {
 import { copyFile, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../../formats/atomic.ts';
-import { sha256Of } from '../../formats/manifest.ts';
-import { runFiles } from '../run-files.ts';
+import { manifestFiles, sha256Of } from '../../formats/manifest.ts';
+import { namesIn, runFiles } from '../run-files.ts';
 
 const lastScores = join(runFiles.scores, 'last.jsonl');
 
@@ -45,17 +45,18 @@ export async function restoreFiles(
   run: string,
   bestFiles: readonly string[],
 ): Promise<void> {
-  const kept = join(checkpoint, runFiles.best);
-  const names = existsSync(kept) ? readdirSync(kept) : [];
-  for (const name of names) await restore(join(kept, name), join(run, runFiles.best, name));
+  const kept = await manifestFiles(checkpoint);
+  const names = namesIn(runFiles.best, kept);
+  for (const name of names)
+    await restore(join(checkpoint, runFiles.best, name), join(run, runFiles.best, name));
   for (const name of bestFiles) {
     if (names.includes(name)) continue;
     for (const end of ['', '.partial']) rmSync(join(run, runFiles.best, `${name}${end}`), { force: true });
   }
   const best = join(run, runFiles.best);
   if (existsSync(best) && readdirSync(best).length === 0) rmdirSync(best);
-  const scores = join(checkpoint, lastScores);
-  if (existsSync(scores)) await restore(scores, join(run, lastScores));
+  if (namesIn(runFiles.scores, kept).length > 0)
+    await restore(join(checkpoint, lastScores), join(run, lastScores));
   else for (const end of ['', '.partial']) rmSync(join(run, `${lastScores}${end}`), { force: true });
 }
 
