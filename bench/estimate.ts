@@ -3,7 +3,7 @@
  * its peak, watched from outside, and seconds. 2B widths, few layers, the whole vocabulary.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,20 +66,22 @@ async function measure(one: EstimateCase, scratch: string, data: string): Promis
     one.layers === undefined
       ? base
       : await writeModel(scratch, { layers: one.layers, depth: one.depth ?? one.layers });
-  const output = join(scratch, 'run');
-  const file = join(scratch, 'config.json');
-  rmSync(output, { recursive: true, force: true });
+  const work = mkdtempSync(join(scratch, 'case-'));
+  const output = join(work, 'run');
+  const file = join(work, 'config.json');
   writeFileSync(file, JSON.stringify(configOf(one, model, data, output)));
   const told = spawnSync(process.execPath, [command, 'estimate', file, '--json'], { encoding: 'utf8' });
   if (told.status !== 0) throw new Error(told.stderr || told.stdout);
   const estimate = JSON.parse(told.stdout);
   const measured = await peakOf(file);
+  const measuredSeconds = secondsOf(output);
+  rmSync(work, { recursive: true, force: true });
   return {
     ...one,
     estimated: estimate.memory.total / 2 ** 20,
     measured,
     estimatedSeconds: estimate.time.totalSeconds,
-    measuredSeconds: secondsOf(output),
+    measuredSeconds,
   };
 }
 
@@ -97,6 +99,7 @@ function configOf(one: EstimateCase, model: string, data: string, output: string
       gapRows: 2,
     },
     pack: { maxTokens: one.maxTokens },
+    cache: { disk: 'off' }, // every case computes its pictures
     output,
   };
 }

@@ -44,6 +44,7 @@ function memoryParts(estimate: RunEstimate): Line[] {
     ['gradients', 'on their way back from the engine'],
     ['activations', activationWords(estimate)],
     ['evaluation', 'what scoring holds'],
+    ['answers', 'what answering at evaluations holds, roughly (train.evaluateAnswers)'],
     ['vision', 'what the vision tower holds over the largest picture'],
     ['cache', 'what the tower made of pictures (cache.memory)'],
     ['pictures', 'decoded ahead, and as they are fed'],

@@ -76,6 +76,8 @@ class Planner {
       this.#left.set(buffer, left);
       if (left === 0) this.#release(buffer, step);
     }
+    // Nobody reads it: it is free as soon as it is made.
+    if (!this.#left.has(this.#buffer(output))) this.#release(output, step);
   }
 
   finish(): BufferStep[] {

@@ -5,7 +5,8 @@
 import type { Graph } from '../graph/ir.ts';
 import type { Lengths } from '../graph/shape.ts';
 import { type Work, workOf } from '../graph/work.ts';
-import { scoringGraph, trainingGraph, visionGraph } from '../models/qwen2-vl/forward.ts';
+import { cachedGraph, scoringGraph, trainingGraph, visionGraph } from '../models/qwen2-vl/forward.ts';
+import { cacheWidth } from '../nn/key-value-cache.ts';
 import { type GraphMemory, graphMemory } from '../runtime/graph-memory.ts';
 import { type BatchSize, tellingRuns } from './batch-sizes.ts';
 import { placeCounts, placesForPatches } from './image-embedder.ts';
@@ -25,6 +26,8 @@ export interface MemoryNeed {
   activations: number;
   /** The same of the graph that scores. */
   evaluation: number;
+  /** The same of the graph that answers (`train.evaluateAnswers`), with what was read, roughly. */
+  answers: number;
   /** The same of a frozen vision tower's graphs; 0 where it is trained inside the training graph. */
   vision: number;
   /** What a frozen tower made of pictures, as far as it is kept in memory. */
@@ -56,7 +59,9 @@ export interface RunSizes {
   evaluation(maxTokens: number): Iterable<GraphRun>;
   /** Each training row alone. */
   rows: readonly BatchSize[];
-  /** Image tokens of each different picture, by what it holds. */
+  /** The longest row that may be answered; nothing where none is. */
+  answered?: BatchSize;
+  /** Image tokens of each different picture that the run comes to, by what it holds. */
   pictures: ReadonlyMap<string, number>;
   /** Bytes of an image token as its embedding is kept. */
   keptTokenBytes: number;
@@ -66,18 +71,20 @@ export interface RunSizes {
 
 /** Measured, in MB: docs/LOG.md. */
 const MB = 2 ** 20;
-const processBytes = 130 * MB;
-const sessionBytes = 8 * MB;
-const nodeBytes = 7 * 1024;
+const processBytes = 100 * MB;
+const sessionBytes = 12 * MB;
+const nodeBytes = 4 * 1024;
 /** What kernels take beside the arena, by thread and by call. */
-const kernelBytes = 12 * MB;
+const kernelBytes = 16 * MB;
 /** Over many sizes an arena is cut up more than over a few. */
-const cutUp = 1.05;
+const cutUp = 1.03;
 /** Copies of what a run returns that are in use, and what of older ones JavaScript has not let go of yet, at most. */
 const returnedCopies = 2;
 const mostGarbage = 64 * MB;
 /** Copies of what a run is fed, for the same reason. */
 const fedCopies = 3;
+/** Texts whose keys and values are held while they are answered. */
+const heldTexts = 4;
 
 export interface ModelGraph {
   memory: GraphMemory;
@@ -167,11 +174,25 @@ export class MemoryPlanner {
       gradients: returnedCopies * returned + Math.min(returnedCopies * returned, mostGarbage),
       activations: held(memory, training),
       evaluation: scoring.reduce((sum, { memory, runs }) => sum + held(memory, runs), 0),
+      answers: this.#answers(),
       vision: towers.reduce((sum, { memory, runs }) => sum + held(memory, runs), 0),
       cache: Math.min(cacheMemory, this.keptBytes),
       pictures: this.sizes.pixelBytesAhead + fedCopies * Math.max(0, (last?.fed ?? 0) - 4 * trained),
     };
     return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
+  }
+
+  /** A text is read behind one as long, and a few are held at once. */
+  #answers(): number {
+    const { answered } = this.sizes;
+    if (!answered) return 0;
+    const { T, M } = answered;
+    const { memory } = this.#graph('answering', () =>
+      cachedGraph({ ...this.model.definition, recompute: false }),
+    );
+    const { text } = this.model.config;
+    const stored = heldTexts * T * 4 * cacheWidth(text.layers, text);
+    return openedBytes(memory) + stored + held(memory, [{ T, N: 1, C: T, S: 2 * T, M }]);
   }
 
   /** Pictures of one size run together, as many as its graph has places for; each graph has a session of its own. */

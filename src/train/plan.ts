@@ -5,7 +5,6 @@ import type { Config } from '../config/schema.ts';
 import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
-import { shuffle, stream } from '../random.ts';
 import { count } from '../words.ts';
 import { type CourseStep, countSteps, type RowSize } from './course.ts';
 import { describeSharing } from './describe-sharing.ts';
@@ -14,7 +13,7 @@ import type { CheckEvent, Decision, NoticeEvent, PlannedMemory } from './events.
 import type { LoopSettings } from './loop.ts';
 import { type LostRows, restoreLost } from './lost-rows.ts';
 import { checkMemory, memoryWarnings, planMemory, withCut } from './memory-plan.ts';
-import { courseOf } from './planned-course.ts';
+import { courseOf, drawRows } from './planned-course.ts';
 import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
 
 export type SplitPlan = CheckedSplit;
@@ -124,8 +123,10 @@ function planSteps(
     ...decide(config, settings, train, validation),
     ...describeSharing(config, sharing),
   ];
-  const gapRows = validation ? drawRows(train, words.gapRows, seed, 'gap rows') : [];
-  const answerRows = validation ? drawRows(validation, words.evaluateAnswers, seed, 'answer rows') : [];
+  const gapRows = validation ? drawRows(train.survey, words.gapRows, seed, 'gap rows') : [];
+  const answerRows = validation
+    ? drawRows(validation.survey, words.evaluateAnswers, seed, 'answer rows')
+    : [];
   return {
     config,
     method,
@@ -139,12 +140,6 @@ function planSteps(
     course: walk,
     decisions,
   };
-}
-
-/** The same rows in every run with this seed, in the order of the file. */
-function drawRows({ survey }: SplitPlan, count: number, seed: number, purpose: string): number[] {
-  const drawn = shuffle([...survey.sizes.keys()], stream(seed, purpose)).slice(0, count);
-  return drawn.sort((a, b) => a - b);
 }
 
 /** Words that were picked to fit memory are explained by that. */

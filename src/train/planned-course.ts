@@ -1,5 +1,7 @@
+import type { Survey } from '../check/survey.ts';
 import type { Config } from '../config/schema.ts';
 import { stepsOfEpoch } from '../data/sampler.ts';
+import { shuffle, stream } from '../random.ts';
 import { type CourseStep, course, type RowSize } from './course.ts';
 
 /** The steps of a config over these rows, walked anew at every call. */
@@ -21,4 +23,15 @@ export function courseOf(
       maxTokens: pack.maxTokens,
       stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { ...options, epoch }),
     });
+}
+
+/** The same rows in every run with this seed, in the order of the file. */
+export function drawRows(
+  { sizes }: Pick<Survey, 'sizes'>,
+  count: number,
+  seed: number,
+  purpose: string,
+): number[] {
+  const drawn = shuffle([...sizes.keys()], stream(seed, purpose)).slice(0, count);
+  return drawn.sort((a, b) => a - b);
 }

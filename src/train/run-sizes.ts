@@ -1,11 +1,11 @@
 /** The sizes of everything that a run puts through its graphs, from the pass over its data. */
 import type { PictureSize, Survey } from '../check/survey.ts';
 import type { Config } from '../config/schema.ts';
-import { batchSize, type ImageTokens } from './batch-sizes.ts';
+import { type BatchSize, batchSize, type ImageTokens } from './batch-sizes.ts';
 import type { CourseStep, RowSize } from './course.ts';
 import type { RunSizes } from './memory-need.ts';
 import { microBatches } from './micro-batches.ts';
-import { courseOf } from './planned-course.ts';
+import { courseOf, drawRows } from './planned-course.ts';
 import { rowSizes } from './sharing.ts';
 import { lookAheadBytes } from './source.ts';
 
@@ -31,11 +31,15 @@ export function runSizes(
     for (const batch of batches)
       yield { size: batchSize(batch, sizes, imageTokens), pictures: picturesOf(batch, sizes) };
   };
-  const pictures = new Map(
-    [train, validation].flatMap((survey) =>
-      [...(survey?.pictures ?? [])].map(([content, { tokens }]) => [content, tokens] as const),
-    ),
-  );
+  const beside = held ? drawRows(train, config.train.gapRows, config.train.seed, 'gap rows') : [];
+  const pictures = new Map<string, number>();
+  const meet = (batches: Iterable<readonly number[]>, sizes: readonly RowSize[], survey: Survey) => {
+    for (const content of picturesIn(batches, sizes))
+      pictures.set(content, survey.pictures.get(content)!.tokens);
+  };
+  meet(batchesOf(courseOf(config, trained)()), trained, train);
+  meet([beside], trained, train);
+  if (held) meet([[...held.keys()]], held, validation);
   const cut = (maxTokens: number) => ({ ...config, pack: { ...config.pack, maxTokens } });
   return {
     *training(maxTokens) {
@@ -44,20 +48,19 @@ export function runSizes(
     *evaluation(maxTokens) {
       if (!held) return;
       yield* runs(microBatches([...held.keys()], held, maxTokens), held);
-      // Which training rows are scored beside them follows from the seed; so many of any are as large.
-      const beside = [...trained.keys()].slice(0, config.train.gapRows);
       yield* runs(microBatches(beside, trained, maxTokens), trained);
     },
     rows: trained.map((_, row) => batchSize([row], trained, imageTokens)),
+    answered: held && config.train.evaluateAnswers > 0 ? longestOf(held, imageTokens) : undefined,
     pictures,
     keptTokenBytes: width * (config.cache.precision === 'f16' ? 2 : 4),
-    pixelBytesAhead: aheadOf(
-      [
-        ...picturesIn(batchesOf(courseOf(config, trained)()), trained),
-        ...(held ? picturesIn([[...held.keys()]], held) : []),
-      ].map((content) => pictures.get(content)! * bytesPerImageToken),
-    ),
+    pixelBytesAhead: aheadOf([...pictures.values()].map((tokens) => tokens * bytesPerImageToken)),
   };
+}
+
+function longestOf(sizes: readonly RowSize[], imageTokens: ImageTokens): BatchSize {
+  const longest = sizes.reduce((best, size, row) => (size.tokens > sizes[best].tokens ? row : best), 0);
+  return batchSize([longest], sizes, imageTokens);
 }
 
 /** The pictures that a run puts through the tower, by content: those of a shared beginning once. */

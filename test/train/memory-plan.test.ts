@@ -63,6 +63,14 @@ describe('what a run needs', () => {
     expect(little.need.cache).toBe(100);
   });
 
+  it('counts the graph that answers only where rows are answered', async () => {
+    const without = await plannedRun(tinyRun());
+    const asked = await plannedRun(tinyRun(), { set: ['train.evaluateAnswers=2'] });
+    expect(without.need.answers).toBe(0);
+    expect(asked.need.answers).toBeGreaterThan(0);
+    expect(asked.need.activations).toBe(without.need.activations);
+  });
+
   it('is the sum of its parts', async () => {
     const { need } = await plannedRun(tinyRun());
     const { total, ...parts } = need;
