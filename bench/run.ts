@@ -14,8 +14,10 @@ import { parseArgs } from 'node:util';
 import { engineVersion } from '../src/runtime/session.ts';
 import { physicalCores } from '../src/runtime/threads.ts';
 import type { Bench } from './bench.ts';
+import { cache } from './cache.ts';
 import { checking } from './check.ts';
 import { decode } from './decode.ts';
+import { estimate } from './estimate.ts';
 import { fullStep } from './full-step.ts';
 import { head } from './head.ts';
 import { mapping, memory } from './memory.ts';
@@ -44,9 +46,11 @@ const benches: Record<string, Bench> = {
   memory,
   mapping,
   decode,
+  cache,
   check: checking,
   near,
   report,
+  estimate,
 };
 const wanted = positionals.length > 0 ? positionals : Object.keys(benches);
 const unknown = wanted.find((name) => !Object.hasOwn(benches, name));

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'adapter' // LoRA weights and their adapter_config.json
   | 'graph' // a graph that is built wrongly: a bug of ours
   | 'engine' // ONNX Runtime refused or failed
+  | 'memory' // a run or a row that needs more than there is
   | 'training' // the numbers of a run went wrong
   | 'run'; // the run folder
 

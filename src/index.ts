@@ -17,6 +17,7 @@ export { type AdapterFit, checkAdapterFit } from './checkpoint/adapter-fit.ts';
 export { type MergeOptions, merge } from './checkpoint/merge.ts';
 export type { MergeProgress, MergeReport, MergeRounding } from './checkpoint/merge-report.ts';
 export { exportOnnx, type OnnxExportOptions } from './checkpoint/onnx-export.ts';
+export type { BestMetric } from './config/best-metrics.ts';
 export { defineConfig } from './config/define.ts';
 export { type ConfigDecision, type LoadedConfig, loadConfig, resolveConfig } from './config/load.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
@@ -28,6 +29,7 @@ export {
   type EvaluationEvent,
   evaluate,
   type LostEvent,
+  type UnfinishedEvent,
 } from './evaluate/evaluate.ts';
 export type { EvaluateOptions, EvaluationSplit } from './evaluate/plan.ts';
 export type { Prediction, ScoredAnswer } from './evaluate/prediction.ts';
@@ -99,17 +101,31 @@ export { type Slide, slideOf } from './report/slide.ts';
 export { type ReportOptions, type WrittenReport, writeReport } from './report/write-report.ts';
 export { writeSlide } from './report/write-slide.ts';
 export { type CheckedEvent, type CheckOptions, check } from './train/check.ts';
+export type { DiskNeed } from './train/disk-need.ts';
+export {
+  type EstimatedEvent,
+  type EstimateOptions,
+  estimate,
+  type MeasuringEvent,
+  type RunEstimate,
+} from './train/estimate.ts';
 export type {
   BaseFacts,
   BaselineEvent,
+  Best,
   CheckEvent,
+  CheckpointEvent,
   DataSummary,
   Decision,
+  EarlyStop,
   EstimateEvent,
   EvaluateEvent,
   Evaluation,
   FinishEvent,
+  GivenAnswers,
   NoticeEvent,
+  PlannedMemory,
+  Resumption,
   Scores,
   ScoringEvent,
   SkipEvent,
@@ -118,6 +134,13 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './train/events.ts';
+export {
+  timingFields,
+  withoutTiming,
+} from './train/events.ts';
+export type { MemoryNeed, RunCut } from './train/memory-need.ts';
+export { loadRepeat } from './train/repeat.ts';
 export type { RowScore, TokenScore } from './train/row-scores.ts';
-export { type TrainOptions, train } from './train/train.ts';
+export type { PartTime, TimeNeed } from './train/time-need.ts';
+export { type TrainOptions, train } from './trainer/train.ts';
 export { type Watching, type WatchOptions, watch } from './watch/watch.ts';

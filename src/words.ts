@@ -34,6 +34,18 @@ export function duration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** Bytes as disks and networks are sold: 1 GB is 10^9 bytes. */
+export function size(bytes: number): string {
+  for (const [unit, name] of [
+    [1e9, 'GB'],
+    [1e6, 'MB'],
+    [1e3, 'kB'],
+  ] as const) {
+    if (bytes >= unit) return `${(bytes / unit).toFixed(bytes >= 10 * unit ? 1 : 2)} ${name}`;
+  }
+  return count(Math.round(bytes), 'byte');
+}
+
 /** Small rates in exponent form, as they stand in configs. */
 export function rate(value: number): string {
   return value === 0 || value >= 0.001 ? String(Number(value.toPrecision(3))) : value.toExponential(2);

@@ -26,6 +26,7 @@ const rooms = [
   'train',
   'generate',
   'evaluate',
+  'trainer',
   'page',
   'inspect',
   'report',
@@ -186,7 +187,7 @@ describe('the reading of imports', () => {
     ]);
     const erased = importsOf(text).filter(({ typeOnly }) => typeOnly);
     expect(erased.map(({ specifier }) => specifier)).toEqual(['./b.ts', './f.ts']);
-    expect(importedPath('train/train.ts', './worker.js')).toBe('train/worker.ts');
+    expect(importedPath('trainer/train.ts', './worker.js')).toBe('trainer/worker.ts');
   });
 
   it('finds a cycle and what a file reaches', () => {

@@ -38,7 +38,7 @@ describe('docs/config.md', () => {
     const value = defaultOf(word);
     if (needed.includes(word)) expect(said).toBe('needed');
     else if (value === undefined)
-      expect(said).toMatch(/^(none|guessed|the checkpoint's|physical cores|ten minutes)$/);
+      expect(said).toMatch(/^(none|guessed|the checkpoint's|physical cores|ten minutes|the user's cache)$/);
     else expect(said).toBe(`\`${Array.isArray(value) ? value.join(', ') : written(value)}\``);
   });
 
@@ -166,6 +166,7 @@ describe('links', () => {
     'docs/check.md',
     'docs/config.md',
     'docs/data.md',
+    'docs/estimate.md',
     'docs/evaluate.md',
     'docs/export.md',
     'docs/merge.md',

@@ -68,7 +68,8 @@ export class MatrixCache {
     if (precision === 'f16') this.#tellCut(values);
     const inMemory = memory.put(name, kept);
     const onDisk = disk?.put(name, { rows: values.length / columns, columns, precision }, kept) ?? false;
-    if (!inMemory && !onDisk)
+    const isOff = memory.most === 0 && !disk;
+    if (!inMemory && !onDisk && !isOff)
       this.#tellOnce(
         'The cache is full: what it does not hold is computed again whenever it is needed. Raise cache.memory or ' +
           'cache.disk, or halve what an entry takes with cache.precision: f16.',

@@ -8,13 +8,13 @@ export type MemoryPolicy = 'first' | 'recent';
 
 /** Matrices in memory, up to so many bytes. */
 export class MemoryShelf {
-  readonly #most: number;
+  readonly most: number;
   readonly #policy: MemoryPolicy;
   readonly #kept = new Map<string, KeptValues>();
   #bytes = 0;
 
   constructor(most: number, policy: MemoryPolicy) {
-    this.#most = most;
+    this.most = most;
     this.#policy = policy;
   }
 
@@ -39,9 +39,9 @@ export class MemoryShelf {
   put(name: string, values: KeptValues): boolean {
     if (this.#kept.has(name)) return true;
     const { byteLength } = values;
-    if (byteLength > this.#most) return false;
+    if (byteLength > this.most) return false;
     if (this.#policy === 'recent') this.#makeRoom(byteLength);
-    if (this.#bytes + byteLength > this.#most) return false;
+    if (this.#bytes + byteLength > this.most) return false;
     this.#kept.set(name, values);
     this.#bytes += byteLength;
     return true;
@@ -49,7 +49,7 @@ export class MemoryShelf {
 
   #makeRoom(needed: number): void {
     for (const [name, { byteLength }] of this.#kept) {
-      if (this.#bytes + needed <= this.#most) return;
+      if (this.#bytes + needed <= this.most) return;
       this.#kept.delete(name);
       this.#bytes -= byteLength;
     }

@@ -26,6 +26,12 @@ export interface SurveyOptions {
   patchLength: number;
 }
 
+export interface PictureSize {
+  width: number;
+  height: number;
+  tokens: number;
+}
+
 /** What the pass over a data file before step 1 found. */
 export interface Survey {
   split: Split;
@@ -35,6 +41,8 @@ export interface Survey {
   sizes: RowSize[];
   /** In the order of `rows`: what each row's pictures hold, as `Picture.content` tells them apart. */
   contents: string[][];
+  /** By that content: pixels as they were decoded, and the tokens that they become. */
+  pictures: Map<string, PictureSize>;
   /** In the order of `rows`: the beginning that a row has in common with others. */
   prefixes: (SharedPrefix | undefined)[];
   /** By content. */
@@ -88,11 +96,21 @@ function emptySurvey({ file, sha256, form, fields, guessed }: Dataset, split: Sp
     longestRow: 0,
     cutRows: 0,
   };
-  return { split, rows: [], sizes: [], contents: [], prefixes: [], grids: new Map(), skipped: [], summary };
+  return {
+    split,
+    rows: [],
+    sizes: [],
+    contents: [],
+    pictures: new Map(),
+    prefixes: [],
+    grids: new Map(),
+    skipped: [],
+    summary,
+  };
 }
 
 function addRow(
-  { rows, sizes, contents, grids, summary }: Survey,
+  { rows, sizes, contents, pictures: known, grids, summary }: Survey,
   { encoded, pictures }: GoodRow,
   patchLength: number,
 ): void {
@@ -103,7 +121,10 @@ function addRow(
   rows.push(encoded.row);
   sizes.push({ tokens, labelTokens, pixelBytes: patches * patchLength * 4 });
   contents.push(pictures.map(({ content }) => content));
-  for (const { content, grid } of pictures) grids.set(content, grid);
+  for (const { content, grid, width, height, tokens: own } of pictures) {
+    grids.set(content, grid);
+    known.set(content, { width, height, tokens: own });
+  }
   summary.rows++;
   summary.images += encoded.images.length;
   summary.tokens += tokens;

@@ -1,8 +1,8 @@
 import { loadConfig } from '../config/load.ts';
 import { describeEvaluation } from '../evaluate/describe.ts';
-import { type EvaluatedEvent, evaluate, type LostEvent } from '../evaluate/evaluate.ts';
+import { type EvaluatedEvent, evaluate, type LostEvent, type UnfinishedEvent } from '../evaluate/evaluate.ts';
 import type { EvaluateOptions } from '../evaluate/plan.ts';
-import { count, duration, shortPath } from '../words.ts';
+import { count, duration, number, shortPath } from '../words.ts';
 import { configWords } from './config-words.ts';
 import { createCounter } from './counter.ts';
 import { stopOnSignals } from './signals.ts';
@@ -28,7 +28,7 @@ export async function evaluateCommand(
   const counter = createCounter(process.stderr);
   const stop = stopOnSignals(() => {
     counter.clear();
-    process.stderr.write('Stopping; nothing is written.\n');
+    process.stderr.write('Stopping; what was answered is kept.\n');
   });
   let lost = 0;
   counter.tell('answering', 0, 0); // its clock starts here
@@ -41,6 +41,9 @@ export async function evaluateCommand(
       } else if (event.type === 'notice') {
         counter.clear();
         process.stderr.write(`Note: ${event.text}\n`);
+      } else if (event.type === 'unfinished') {
+        counter.clear();
+        process.stderr.write(`${unfinishedWords(event)}\n`);
       } else {
         counter.clear();
         process.stdout.write(json ? `${JSON.stringify(event.scorecard, null, 2)}\n` : story(event));
@@ -52,6 +55,11 @@ export async function evaluateCommand(
     counter.clear();
     stop.release();
   }
+}
+
+function unfinishedWords({ answers, totalAnswers, folder }: UnfinishedEvent): string {
+  const left = `${number(answers)} of ${count(totalAnswers, 'answer')}`;
+  return `Kept    ${shortPath(folder)}/predictions.jsonl (unfinished: ${left}); the same command begins again`;
 }
 
 function tellLost({ reason }: LostEvent, lost: number): void {

@@ -4,6 +4,7 @@ import { lorikeetVersion } from '../train/version.ts';
 import { addAdapter } from './adapter.ts';
 import { addAsk } from './ask.ts';
 import { addCheck } from './check.ts';
+import { addEstimate } from './estimate.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
 import { describeFailure } from './failure.ts';
@@ -28,6 +29,7 @@ const program = new Command('lorikeet')
 addPull(program);
 addCheck(program);
 addInspect(program);
+addEstimate(program);
 addTrain(program);
 addWatch(program);
 addReport(program);

@@ -1,8 +1,9 @@
-import { lossAndAccuracy } from '../report/glossary.ts';
+import { bestFigure, lossAndAccuracy, metricWords } from '../report/glossary.ts';
 import type {
   CheckEvent,
   Evaluation,
   FinishEvent,
+  GivenAnswers,
   ScoringEvent,
   SkipEvent,
   StepEvent,
@@ -147,31 +148,50 @@ function stepLine(event: StepEvent, totalSteps: number): string {
   ].join('  ');
 }
 
-function scoringLine({ step, rows, totalRows, secondsLeft }: ScoringEvent): string {
+function scoringLine({ step, part, rows, totalRows, secondsLeft }: ScoringEvent): string {
   const when = step === 0 ? 'before step 1' : `after step ${step}`;
-  return `scoring ${when}  ${number(rows)}/${number(totalRows)} rows  ${duration(secondsLeft)} left`;
+  const what = part === 'losses' ? ['scoring', 'rows'] : ['answering', 'questions'];
+  return `${what[0]} ${when}  ${number(rows)}/${number(totalRows)} ${what[1]}  ${duration(secondsLeft)} left`;
 }
 
-function scoresLine({ loss, answerLoss, tokenAccuracy, exactMatch, gap }: Evaluation): string {
-  const answers = answerLoss === null ? '' : `, answers alone ${answerLoss.toFixed(4)}`;
+function scoresLine({ loss, answerLoss, tokenAccuracy, exactMatch, gap, answers }: Evaluation): string {
+  const alone = answerLoss === null ? '' : `, answers alone ${answerLoss.toFixed(4)}`;
   const beside = gap === undefined ? '' : `, ${signed(gap.value)} beside training rows`;
   return (
-    `validation loss ${loss.toFixed(4)}${answers}${beside}, ` +
-    `${percent(tokenAccuracy)} of tokens right, ${percent(exactMatch)} of answers exact`
+    `validation loss ${loss.toFixed(4)}${alone}${beside}, ` +
+    `${percent(tokenAccuracy)} of tokens right, ${percent(exactMatch)} of answers exact${answers ? answersLine(answers) : ''}`
   );
 }
+
+/** What it says when nobody puts words into its mouth. */
+function answersLine({ answers, exactMatch, interval, f1, floor, cut }: GivenAnswers): string {
+  const range = interval ? ` [${tenth(interval.low)}, ${tenth(interval.high)}]` : '';
+  const endless = cut > 0 ? `, ${number(cut)} did not end` : '';
+  return (
+    `\n  ${count(answers, 'answer')} given: ${percent(exactMatch)}${range} right, token F1 ${percent(f1)}, ` +
+    `floor ${percent(floor)}${endless}`
+  );
+}
+
+const tenth = (share: number) => (100 * share).toFixed(1);
 
 function signed(value: number): string {
   return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`;
 }
 
 function finishLine(event: FinishEvent, output: string): string {
-  const head =
-    event.status === 'finished'
-      ? `\nDone: ${count(event.step, 'step')} in ${duration(event.seconds)}.`
-      : `\nStopped after step ${event.step} of ${event.totalSteps}; what was learned is kept.`;
   const best = event.best
-    ? `\nBest   ${output}/best  (validation loss ${event.best.loss.toFixed(4)} at step ${event.best.step})`
+    ? `\nBest   ${output}/best  (${bestFigure(event.best)} at step ${number(event.best.step)})`
     : '';
-  return `${head}\nLast   ${output}/adapter${best}\nRead   lorikeet report ${output}`;
+  return `\n${endWords(event)}\nLast   ${output}/adapter${best}\nRead   lorikeet report ${output}`;
+}
+
+function endWords({ status, step, totalSteps, stoppedEarly, best, seconds }: FinishEvent): string {
+  if (status === 'stopped') return `Stopped after step ${step} of ${totalSteps}; what was learned is kept.`;
+  if (!stoppedEarly || !best) return `Done: ${count(step, 'step')} in ${duration(seconds)}.`;
+  const { patience, bestStep } = stoppedEarly;
+  return (
+    `Done early: ${number(step)} of ${count(totalSteps, 'step')} in ${duration(seconds)}. ` +
+    `The ${metricWords[best.metric]} was best at step ${number(bestStep)} and no better in ${count(patience, 'evaluation')} since.`
+  );
 }

@@ -1,5 +1,5 @@
 import type { PullEvent } from '../hub/pull.ts';
-import { count, duration } from '../words.ts';
+import { count, duration, size } from '../words.ts';
 import type { Screen } from './progress.ts';
 
 /** Tells a pull as it goes. */
@@ -64,16 +64,4 @@ export function createPullProgress(screen: Screen, now = () => performance.now()
       if (!screen.isTTY) last = now(); // most of the small files are here before anybody asks
     },
   };
-}
-
-/** As disks and networks are sold: 1 GB is 10^9 bytes. */
-function size(bytes: number): string {
-  for (const [unit, name] of [
-    [1e9, 'GB'],
-    [1e6, 'MB'],
-    [1e3, 'kB'],
-  ] as const) {
-    if (bytes >= unit) return `${(bytes / unit).toFixed(bytes >= 10 * unit ? 1 : 2)} ${name}`;
-  }
-  return count(Math.round(bytes), 'byte');
 }

@@ -1,6 +1,6 @@
 import { describeCheck } from '../check/describe.ts';
-import type { StartEvent } from '../train/events.ts';
-import { count, number, percent, shortPath } from '../words.ts';
+import type { PlannedMemory, StartEvent } from '../train/events.ts';
+import { count, number, percent, shortPath, size } from '../words.ts';
 import { dataLines, table } from './data-lines.ts';
 
 /** What a run is about to do, a line for each thing a person would ask. */
@@ -9,9 +9,10 @@ export function describeStart(event: StartEvent): string {
     ['Model', shortPath(event.model)],
     ['Learns', describeTrained(event)],
     ['Device', `${event.device}, ${count(event.threads, 'thread')}`],
-    ['Pictures', describePictures(event)],
+    ['Vision', describePictures(event)],
     ['Steps', `${number(event.totalSteps)} in ${count(event.epochs, 'epoch')}${goingOn(event)}`],
     ['Shared', describeSharing(event)],
+    ...(event.memory ? [['Memory', describeMemory(event.memory)] as const] : []),
     ['Output', `${shortPath(event.output)}; lorikeet watch ${shortPath(event.output)} shows it in a browser`],
   ]);
   const data = [table(dataLines(event.data)), ...describeCheck(event.check)].join('\n');
@@ -23,9 +24,9 @@ function describePictures({ decisions }: StartEvent): string {
   const [kept, known] = ['vision cache', 'pictures known'].map((word) =>
     decisions.find(({ what }) => what === word),
   );
-  if (kept === undefined) return 'through the vision tower whenever they are needed';
-  if (kept.value === 'off') return `computed anew whenever they are needed: ${kept.reason}`;
-  return `${known?.value} known already; each other is computed once and kept as ${kept.value}`;
+  if (kept === undefined) return 'pictures pass the tower whenever they are needed';
+  if (kept.value === 'off') return `pictures pass the tower whenever they are needed: ${kept.reason}`;
+  return `${known?.value} pictures known already; each other passes the tower once and is kept as ${kept.value}`;
 }
 
 function goingOn({ resumed }: StartEvent): string {
@@ -36,6 +37,13 @@ function goingOn({ resumed }: StartEvent): string {
 function describeTrained({ trained }: StartEvent): string {
   const where = trained.modules > 0 ? `LoRA on ${count(trained.modules, 'module')}` : 'chosen parameters';
   return `${where}: ${count(trained.parameters, 'parameter')} in ${count(trained.tensors, 'tensor')}`;
+}
+
+function describeMemory({ needed, limit, picked }: PlannedMemory): string {
+  const whose = limit.from === 'memory' ? 'that `memory` allows' : 'that this machine has left';
+  const words = picked.map(({ what, value, reason }) => `${what} ${value} (${reason})`);
+  const cut = words.length > 0 ? `; ${words.join('; ')}` : '';
+  return `about ${size(needed)} of ${size(limit.bytes)} ${whose}, mapped weights not counted${cut}`;
 }
 
 function describeSharing({ sharing }: StartEvent): string {

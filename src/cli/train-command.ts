@@ -3,7 +3,7 @@ import { LorikeetError } from '../errors.ts';
 import { listCheckpoints } from '../train/checkpoints/checkpoint-files.ts';
 import { loadRepeat } from '../train/repeat.ts';
 import { readRunRecord } from '../train/run-folder.ts';
-import { train } from '../train/train.ts';
+import { train } from '../trainer/train.ts';
 import { shortPath } from '../words.ts';
 import { configWords } from './config-words.ts';
 import { createProgress } from './progress.ts';

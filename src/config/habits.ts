@@ -12,13 +12,17 @@ const memory = 'leave it out: how many rows run together follows from pack.maxTo
 const arithmetic = 'leave it out: training computes in f32, whatever the weights are stored as';
 const adamw = 'leave it out: the optimizer is AdamW with betas 0.9, 0.999 and eps 1e-8';
 const lengths = 'use data.maxLength: tokens of a sample, image tokens counted';
+const answerLength = 'leave it out: an answer in an evaluation is cut after 128 tokens';
 const labels = "leave it out: only the assistant's answers are trained on, always";
-const saving = 'leave it out: output/adapter and, with validation data, output/best are written by every run';
+const budget = 'use memory at the top of the file: what the run may hold, as 12GB; it is then cut to fit';
 const tower =
   'leave it out: the vision tower is frozen unless lora.targetModules or full.parameters name modules of it';
 const pictures =
   'leave it out: what a frozen vision tower makes of a picture is computed once and kept; `cache` says where';
 const resuming = 'leave it out and say --resume on the command line';
+const best =
+  'leave it out: output/best is always kept beside output/adapter, and `lorikeet evaluate` takes it first';
+const direction = 'leave it out: train.bestBy knows for each figure whether more of it is better or less';
 const later = 'leave it out: there is no such setting';
 
 /** A word of ours alone stands for "use <word>". */
@@ -159,6 +163,19 @@ const habits: Record<string, string> = {
   valCheckInterval: 'train.evaluateEvery',
   evalStrategy: 'use train.evaluateEvery: steps between evaluations, 0 for the end alone',
   evaluationStrategy: 'use train.evaluateEvery: steps between evaluations, 0 for the end alone',
+  earlyStoppingPatience: 'train.patience',
+  earlyStoppingSteps: 'train.patience',
+  earlyStopping: 'use train.patience: evaluations in a row without a better train.bestBy that end the run',
+  earlyStoppingThreshold: 'leave it out: every improvement counts for train.patience',
+  minDelta: 'leave it out: every improvement counts for train.patience',
+  metricForBestModel: 'train.bestBy',
+  monitor: 'train.bestBy',
+  greaterIsBetter: direction,
+  predictWithGenerate: 'use train.evaluateAnswers: how many validation rows are answered at every evaluation',
+  generateDuringEval: 'use train.evaluateAnswers: how many validation rows are answered at every evaluation',
+  generationMaxLength: answerLength,
+  generationMaxNewTokens: answerLength,
+  generationNumBeams: 'leave it out: answers in evaluations are the likeliest token at every place',
   gradientCheckpointing: 'train.recompute',
   gradCheckpoint: 'train.recompute',
   useGradientCheckpointing: 'train.recompute',
@@ -216,7 +233,7 @@ const habits: Record<string, string> = {
   resumeFrom: resuming,
   resumeFromCheckpoint: resuming,
   autoResume: resuming,
-  loadBestModelAtEnd: saving,
+  loadBestModelAtEnd: best,
   overwriteOutputDir: 'leave it out and say --overwrite on the command line',
   loggingSteps: 'leave it out: every step is logged in output/metrics.jsonl',
   reportTo: 'leave it out: figures are written to output/metrics.jsonl',
@@ -224,6 +241,15 @@ const habits: Record<string, string> = {
   deepspeed: later,
   fsdp: later,
   groupByLength: later,
+  // memory
+  maxMemory: budget,
+  memoryLimit: budget,
+  gpuMemoryUtilization: budget,
+  memoryFraction: budget,
+  autoFindBatchSize: budget,
+  lowVram: budget,
+  cpuOffload: budget,
+  offload: budget,
 };
 
 const habitOf = new Map(Object.entries(habits).map(([key, meaning]) => [plain(key), meaning]));

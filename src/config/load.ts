@@ -3,17 +3,18 @@ import path from 'node:path';
 import { type ErrorDetails, LorikeetError } from '../errors.ts';
 import { modelFolder } from '../hub/model-folder.ts';
 import type { RepeatedRun } from '../train/repeat.ts';
+import { spellOut } from './cache-words.ts';
 import { contradictions, type Problem, problemsOf, valueAt } from './problems.ts';
 import { type Config, type ConfigInput, configSchema, loraDefaults, pathWords } from './schema.ts';
 import { applySettings, parseSetting, type Setting } from './set.ts';
 import { readSource, type Source, sourceOf, type Tree } from './source.ts';
-import { spellOut } from './spell-out.ts';
 
 export interface ConfigDecision {
   /** Dotted: `train.epochs`. */
   key: string;
   value: unknown;
-  from: 'default' | 'file' | 'command line';
+  /** `checkpoint`: as the run began that is gone on with. */
+  from: 'default' | 'file' | 'command line' | 'checkpoint';
 }
 
 export interface LoadedConfig {

@@ -140,5 +140,35 @@ export function contradictions(tree: Tree): Problem[] {
     const what = `image.minPixels expected at most image.maxPixels ${most}, got ${least}`;
     add('image.minPixels', what, 'Lower it, or raise maxPixels.');
   }
+  return [...problems, ...evaluationProblems(tree)];
+}
+
+/** Words about evaluations that would never come, or would not have what is asked of them. */
+function evaluationProblems(tree: Tree): Problem[] {
+  const given = (word: string) => valueAt(tree, ['train', word]);
+  const problem = (word: string, what: string, fix: string): Problem => ({
+    words: ['train', word],
+    what,
+    fix,
+  });
+  const needed = 'Name data.validation, or remove the word.';
+  if (valueAt(tree, ['data', 'validation']) === undefined) {
+    const waiting = ['evaluateAnswers', 'bestBy', 'patience'].filter((word) => given(word));
+    return waiting.map((word) =>
+      problem(word, `train.${word} is about evaluations, and there are none without data.validation`, needed),
+    );
+  }
+  const problems: Problem[] = [];
+  const bestBy = given('bestBy');
+  if (typeof bestBy === 'string' && bestBy.startsWith('answers.') && !given('evaluateAnswers')) {
+    const what = `train.bestBy ${show(bestBy)} expected answers, but train.evaluateAnswers is 0`;
+    problems.push(
+      problem('bestBy', what, 'Say how many rows are answered: train.evaluateAnswers: 64, for instance.'),
+    );
+  }
+  if (given('patience') !== undefined && given('evaluateEvery') === 0) {
+    const what = 'train.patience waits for evaluations, and train.evaluateEvery 0 has one alone, at the end';
+    problems.push(problem('patience', what, 'Give train.evaluateEvery the steps between two evaluations.'));
+  }
   return problems;
 }

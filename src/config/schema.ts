@@ -1,6 +1,7 @@
 /** The words of a config file: their types, limits and defaults. What a word means stands beside it, once. */
 import { z } from 'zod';
-import { byteSize } from './byte-size.ts';
+import { bestMetrics } from './best-metrics.ts';
+import { byteSize, bytesOf } from './byte-size.ts';
 
 const wholeFrom = (least: number) => z.int().min(least);
 const text = z.string().min(1);
@@ -126,6 +127,16 @@ export const trainSchema = z.strictObject({
     .optional()
     .describe('steps between checkpoints; 0 keeps none; every ten minutes where not given'),
   keep: wholeFrom(1).default(2).describe('checkpoints that are kept, the newest'),
+  evaluateAnswers: wholeFrom(0)
+    .default(0)
+    .describe('validation rows, always the same, that the model answers at every evaluation'),
+  bestBy: z
+    .enum(bestMetrics)
+    .default('loss')
+    .describe('figure of an evaluation that chooses best/, and that train.patience waits for'),
+  patience: wholeFrom(1)
+    .optional()
+    .describe('evaluations in a row without a better train.bestBy that end the run'),
   recompute: z
     .boolean()
     .default(true)
@@ -133,7 +144,7 @@ export const trainSchema = z.strictObject({
   threads: wholeFrom(1).max(1024).optional().describe('physical cores where not given'),
 });
 
-/** `cache: f16` and `cache: off` are short for sections: see `spellOut`. */
+/** `cache: f16` and `cache: off` are short for sections: see `cache-words.ts`. */
 export const cacheSchema = z.strictObject({
   precision: z
     .enum(['f32', 'f16'])
@@ -154,15 +165,22 @@ export const configSchema = z.strictObject({
   train: trainSchema.prefault({}),
   pack: packSchema.prefault({}),
   cache: cacheSchema.prefault({}),
+  memory: z
+    .custom<string | number>((value) => (bytesOf(value) ?? 0) > 0, {
+      error: 'a size such as 12GB or 800MiB',
+    })
+    .optional()
+    .describe('what the run may hold in memory, as 12GB or 800MiB; it is then cut to fit'),
   output: path.describe('run folder'),
 });
 
 /** A config as it is written: everything with a default may be left out. */
 export type ConfigInput = Omit<z.input<typeof configSchema>, 'cache'> & {
-  cache?: z.input<typeof cacheSchema> | CacheShorthand;
+  cache?: CacheInput;
 };
 /** One word in place of the section. */
 export type CacheShorthand = 'f32' | 'f16' | 'off';
+export type CacheInput = z.input<typeof cacheSchema> | CacheShorthand;
 /** A config with every default filled in; `lora` and `full` stay absent where they were. */
 export type Config = z.output<typeof configSchema>;
 export type LoraConfig = z.output<typeof loraSchema>;

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { adapterFolder } from '../train/adapter-folder.ts';
 import { runFiles } from '../train/run-folder.ts';
+import type { ScoredModel } from './scorecard.ts';
 
 export interface Contestant {
   /** Folder of the model in Hugging Face layout. */
@@ -51,4 +52,9 @@ async function namedContestant(model: string, named: string): Promise<Contestant
 /** Full fine-tuning leaves a whole model where LoRA leaves an adapter. */
 function weightsIn(model: string, folder: string): Omit<Contestant, 'reason'> {
   return existsSync(path.join(folder, 'config.json')) ? { model: folder } : { model, adapter: folder };
+}
+
+/** As it is told. */
+export function scoredModel({ model, adapter, reason }: Contestant): ScoredModel {
+  return { model, adapter: adapter ?? null, reason };
 }

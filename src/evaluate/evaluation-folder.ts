@@ -4,7 +4,13 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LorikeetError } from '../errors.ts';
 import { writeFolderAtomically } from '../formats/atomic.ts';
-import { evaluationFiles, evaluationName, isEvaluation } from '../train/evaluation-files.ts';
+import {
+  evaluationFiles,
+  evaluationName,
+  isEvaluation,
+  removeEvaluation,
+  unfinishedName,
+} from '../train/evaluation-files.ts';
 import { readRunRecord, written } from '../train/run-folder.ts';
 import type { Contestant } from './contestant.ts';
 import type { Prediction } from './prediction.ts';
@@ -40,10 +46,41 @@ export function checkFolder(folder: string): void {
     refuse(`a new folder or an evaluation's expected, got one whose ${names[0]} no evaluation wrote`);
 }
 
-/** Both files or neither. Throws `run` where the disk is full or does not let itself be written. */
+/**
+ * Both files or neither; what an earlier one left unfinished goes. Throws `run` where the disk is full or does not let itself
+ * be written.
+ */
 export async function writeEvaluation(
   folder: string,
   scorecard: Scorecard,
+  predictions: readonly Prediction[],
+): Promise<void> {
+  await writeBoth(folder, scorecard, predictions);
+  removeEvaluation(unfinishedName(folder));
+}
+
+/** What is told of an evaluation that ended too soon, in the place of its scorecard. */
+export type UnfinishedCard = Pick<
+  Scorecard,
+  'split' | 'file' | 'sha256' | 'model' | 'lost' | 'seed' | 'versions'
+> & {
+  unfinished: { reason: string; answers: number; totalAnswers: number };
+};
+
+/** Keeps what was answered beside the folder, which stays as it is. Gives the place. */
+export async function writeUnfinished(
+  folder: string,
+  card: UnfinishedCard,
+  predictions: readonly Prediction[],
+): Promise<string> {
+  const place = unfinishedName(folder);
+  await writeBoth(place, card, predictions);
+  return place;
+}
+
+async function writeBoth(
+  folder: string,
+  card: Scorecard | UnfinishedCard,
   predictions: readonly Prediction[],
 ): Promise<void> {
   checkFolder(folder); // somebody may have put something there meanwhile
@@ -51,8 +88,8 @@ export async function writeEvaluation(
     writeFolderAtomically(folder, async (made) => {
       const lines = predictions.map((prediction) => `${JSON.stringify(prediction)}\n`);
       await writeFile(path.join(made, evaluationFiles.predictions), lines, { flush: true });
-      const card = `${JSON.stringify(scorecard, null, 2)}\n`;
-      await writeFile(path.join(made, evaluationFiles.scorecard), card, { flush: true });
+      const text = `${JSON.stringify(card, null, 2)}\n`;
+      await writeFile(path.join(made, evaluationFiles.scorecard), text, { flush: true });
     }),
   );
 }

@@ -34,13 +34,16 @@ export interface Examination {
 }
 
 export interface ExaminationInput {
-  examinee: Examinee;
+  /** One without `losses` is asked for answers alone. */
+  examinee: Pick<Examinee, 'answers'> & Partial<Pick<Examinee, 'losses' | 'find'>>;
   dataset: Pick<Dataset, 'place'>;
   encoder: Pick<Encoder, 'load' | 'picture'>;
   sets: readonly PictureSet[];
   /** Whose questions are also asked about which pictures: `exchangePictures`. Empty for no image test. */
   guests: ReadonlyMap<PictureSet, PictureSet>;
   isStrict: boolean;
+  /** Rows between two words of how far it is; their losses share graph runs. Default 32. */
+  rowsTogether?: number;
   stopped: () => boolean;
 }
 
@@ -50,8 +53,8 @@ export interface Answers {
   total: number;
 }
 
-/** Rows that are scored and answered together: their losses share graph runs. */
-const rowsTogether = 32;
+/** Rows that are scored and answered together. */
+const defaultRowsTogether = 32;
 
 /** Rows that are asked about their own pictures, and rows of another set that are asked about the same. */
 interface Part {
@@ -60,29 +63,34 @@ interface Part {
   guests: readonly AskedRow[];
 }
 
-/** Gives nothing where it was stopped on the way. */
+export function newExamination(): Examination {
+  return { rows: new Map(), lost: [] };
+}
+
+/** Fills an examination; false where it was stopped on the way. */
 export async function* examine(
   input: ExaminationInput,
-): AsyncGenerator<Answers | LostRow, Examination | undefined> {
-  const { sets, guests, stopped } = input;
-  const examination: Examination = { rows: new Map(), lost: [] };
+  examination: Examination,
+): AsyncGenerator<Answers | LostRow, boolean> {
+  const { sets, guests, rowsTogether = defaultRowsTogether, stopped } = input;
   const total = answersIn(sets) + answersIn([...guests.values()]);
   let done = 0;
-  for (const chunk of chunksOf(sets, guests)) {
+  for (const chunk of chunksOf(sets, guests, rowsTogether)) {
     const before = examination.lost.length;
     const isThrough = await examineChunk(chunk, input, examination);
     yield* examination.lost.slice(before);
     await setImmediate(); // a signal is heard here
-    if (!isThrough || stopped()) return undefined;
+    if (!isThrough || stopped()) return false;
     done += answersIn(chunk) + answersIn(chunk.map((part) => ({ rows: part.guests })));
     yield { done, total };
   }
-  return examination;
+  return true;
 }
 
 function* chunksOf(
   sets: readonly PictureSet[],
   guests: ReadonlyMap<PictureSet, PictureSet>,
+  rowsTogether: number,
 ): Generator<Part[]> {
   let chunk: Part[] = [];
   let rows = 0;
@@ -99,8 +107,8 @@ function* chunksOf(
 /** A picture with thousands of questions comes in parts. */
 function* partsOf({ images, rows }: PictureSet, guest: PictureSet | undefined): Generator<Part> {
   const others = guest?.rows ?? [];
-  for (let at = 0; at < Math.max(rows.length, others.length); at += rowsTogether) {
-    const end = at + rowsTogether;
+  for (let at = 0; at < Math.max(rows.length, others.length); at += defaultRowsTogether) {
+    const end = at + defaultRowsTogether;
     yield { images, rows: rows.slice(at, end), guests: others.slice(at, end) };
   }
 }
@@ -121,20 +129,19 @@ async function examineChunk(
   const { examinee } = input;
   const picture = oncePerPicture((image) => input.encoder.picture(image, examinee.find));
   const read = await readChunk(chunk, picture, input, examination);
-  const scored = await examinee.losses(read.map(({ sample }) => sample));
+  const scored = examinee.losses ? await examinee.losses(read.map(({ sample }) => sample)) : [];
   if (!scored) return false;
   const asked = read.flatMap(({ row, sample }, i) => {
-    const losses = sample.encoded.cut ? [] : turnLosses(scored[i]);
+    const losses = sample.encoded.cut || !examinee.losses ? [] : turnLosses(scored[i]);
     return ownQuestions(row, losses, examination);
   });
   for (const { images, guests } of chunk)
     if (await areReadable(images, picture)) asked.push(...guestQuestions(guests, images, examination));
   const answers = await examinee.answers(asked.map(({ prompt }) => prompt));
-  if (answers.some(({ finish }) => finish === 'aborted')) return false;
   answers.forEach((answer: Answer, i) => {
-    asked[i].take(scoreAnswer(answer, asked[i].expected));
+    if (answer.finish !== 'aborted') asked[i].take(scoreAnswer(answer, asked[i].expected));
   });
-  return true;
+  return answers.every(({ finish }) => finish !== 'aborted');
 }
 
 /** Whose own rows are lost has no guests either. */

@@ -1,9 +1,8 @@
 /** One model under examination: what right answers cost it, and what it answers itself. */
 import type { Config } from '../config/schema.ts';
-import type { ImageReference, Turn } from '../data/example.ts';
+import type { Turn } from '../data/example.ts';
 import { PrefixFinder } from '../data/shared-prefix.ts';
 import { type Answer, Engine } from '../generate/engine.ts';
-import type { AnswerRequest, Picture } from '../generate/request.ts';
 import { type CompiledModel, compileStep } from '../train/compile.ts';
 import type { RowSize } from '../train/course.ts';
 import type { FindEmbedding } from '../train/encoder.ts';
@@ -12,14 +11,10 @@ import type { ImageEmbedder } from '../train/image-embedder.ts';
 import type { ScoredRow } from '../train/score.ts';
 import { createSource } from '../train/source.ts';
 import type { CompiledStep, Sample } from '../train/step.ts';
+import { type AskingOptions, likeliestAnswers } from './asking.ts';
 import type { Contestant } from './contestant.ts';
 
-export interface ExamineeOptions {
-  maxNewTokens: number;
-  stopped: () => boolean;
-}
-
-interface Options extends ExamineeOptions {
+interface Options extends AskingOptions {
   maxTokens: number;
   shareImages: boolean;
 }
@@ -41,7 +36,7 @@ export class Examinee {
   static async open(
     { image, train, pack, cache }: Config,
     { model, adapter }: Contestant,
-    options: ExamineeOptions,
+    options: AskingOptions,
   ): Promise<Examinee> {
     const { threads, seed } = train;
     const step = await compileStep({
@@ -86,11 +81,7 @@ export class Examinee {
 
   /** The likeliest answers. Questions about the same pictures share their reading. */
   answers(prompts: readonly Turn[][]): Promise<Answer[]> {
-    const { maxNewTokens, stopped } = this.#options;
-    return this.#engine.answer(
-      prompts.map((turns) => requestOf(turns, maxNewTokens)),
-      { stopped },
-    );
+    return likeliestAnswers(this.#engine, prompts, this.#options);
   }
 
   async close(): Promise<void> {
@@ -113,19 +104,4 @@ function sizesOf(samples: readonly Sample[], { shareImages }: Options): RowSize[
     pixelBytes: 0, // they are in memory already
     prefix: prefixes[i],
   }));
-}
-
-function requestOf(turns: readonly Turn[], maxNewTokens: number): AnswerRequest {
-  const messages = turns.map(({ role, content }) => ({
-    role,
-    content: content.map((part) =>
-      part.type === 'image' ? { type: part.type, image: pictureOf(part.image) } : part,
-    ),
-  }));
-  return { messages, maxNewTokens };
-}
-
-function pictureOf(image: ImageReference): Picture {
-  if ('path' in image) return image.path;
-  return 'held' in image ? image.bytes : image.dataUrl;
 }

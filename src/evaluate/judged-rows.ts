@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { ImageReference } from '../data/example.ts';
 import { imagesOf } from '../data/example-images.ts';
 import { nameInFolder } from '../data/image/source.ts';
-import { type BlindGuess, blindGuesser } from '../metrics/floor.ts';
+import type { Answered, BlindGuess } from '../metrics/floor.ts';
 import { exactMatch } from '../metrics/match.ts';
 import { rightForWrongPicture } from '../metrics/wrong-pictures.ts';
 import type { Judged } from './estimates.ts';
@@ -13,15 +13,21 @@ import type { AskedRow, PictureSet, Question } from './questions.ts';
 
 export interface Evidence {
   dataset: Pick<Dataset, 'images'>;
-  training: readonly AskedRow[];
+  guess: BlindGuess;
   sets: readonly PictureSet[];
   own: Examination;
+  /** Only what both models answered is judged. */
   other?: Examination;
 }
 
 /** A prediction for every answer that was given, in the order of the file. */
-export function judgedRows({ dataset, training, sets, own, other }: Evidence): Judged[] {
-  const guess = blindGuesser(training.flatMap(answered));
+export function judgedRows(evidence: Evidence): Judged[] {
+  const { other } = evidence;
+  return givenAnswers(evidence).filter(({ prediction }) => !other || prediction.against);
+}
+
+/** The same, whether the other model came to it or not. */
+export function givenAnswers({ dataset, guess, sets, own, other }: Evidence): Judged[] {
   const nameOf = (image: ImageReference) => nameInFolder(image, dataset.images);
   const elsewhere = rightElsewhere(sets);
   const rows = sets.flatMap((set) => set.rows);
@@ -29,8 +35,9 @@ export function judgedRows({ dataset, training, sets, own, other }: Evidence): J
   return rows.flatMap((row) =>
     row.questions.flatMap((question, i) => {
       const examined = own.rows.get(row.example.row)?.[i];
-      const against = other?.rows.get(row.example.row)?.[i];
-      if (!examined?.answer || (other && !against?.answer)) return [];
+      if (!examined?.answer) return [];
+      const found = other?.rows.get(row.example.row)?.[i];
+      const against = found?.answer && found;
       const facts = { row, question, examined, against, guess, nameOf };
       const prediction = predictionOf({ ...facts, elsewhere: elsewhere.get(question) ?? null });
       return [{ cluster: clusterOf(row), prediction }];
@@ -38,7 +45,8 @@ export function judgedRows({ dataset, training, sets, own, other }: Evidence): J
   );
 }
 
-function answered({ example, questions }: AskedRow) {
+/** What the blind guess learns from a row. */
+export function answered({ example, questions }: AskedRow): Answered[] {
   const { answerType } = example;
   return questions.map(({ text, expected }) => ({ question: text, answer: expected, answerType }));
 }

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { type Dataset, openDataset } from '../data/dataset.ts';
 import { LorikeetError } from '../errors.ts';
 import { checkAnswerOptions } from '../generate/request.ts';
+import { defaultMaxAnswerTokens } from './asking.ts';
 import { type Contestant, contestantOf } from './contestant.ts';
 import { checkFolder, defaultFolder } from './evaluation-folder.ts';
 import { exchangePictures } from './exchange.ts';
@@ -33,11 +34,9 @@ export interface EvaluateOptions {
   maxNewTokens?: number;
   /** Where the evaluation is kept; an earlier one there is replaced. Default: in the run that is scored. */
   out?: string;
-  /** Ends the evaluation between two batches; nothing is then written and `evaluated` never comes. */
+  /** Ends the evaluation; `unfinished` then says where the answers are that there were, and `evaluated` never comes. */
   signal?: AbortSignal;
 }
-
-export const defaultMaxAnswerTokens = 128;
 
 export interface EvaluationPlan {
   config: Config;

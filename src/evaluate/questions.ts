@@ -42,7 +42,7 @@ export async function readRows(dataset: Dataset, isStrict: boolean): Promise<Row
     if (row % breath === breath - 1) await setImmediate();
     try {
       const example = await dataset.example(row);
-      read.rows.push({ example, questions: questionsOf(example) });
+      read.rows.push(askedRow(example));
     } catch (cause) {
       const error = withPlace(cause, dataset.place(row));
       if (isStrict || !isBadRow(error)) throw error;
@@ -50,6 +50,10 @@ export async function readRows(dataset: Dataset, isStrict: boolean): Promise<Row
     }
   }
   return read;
+}
+
+export function askedRow(example: Example): AskedRow {
+  return { example, questions: questionsOf(example) };
 }
 
 function questionsOf({ turns }: Example): Question[] {

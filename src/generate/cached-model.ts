@@ -2,30 +2,22 @@
 import { type Adapter, readAdapter } from '../checkpoint/peft.ts';
 import type { CacheConfig } from '../config/schema.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
-import { cachedFeeds } from '../models/qwen2-vl/feeds.ts';
-import {
-  cachedGraph,
-  cacheName,
-  type ModelDefinition,
-  outputNames,
-  visionGraph,
-} from '../models/qwen2-vl/forward.ts';
+import { cachedGraph, type ModelDefinition, visionGraph } from '../models/qwen2-vl/forward.ts';
 import { linearModules, loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
-import { cacheWidth } from '../nn/key-value-cache.ts';
 import type { LinearModule } from '../nn/lora-targets.ts';
 import type { Parameter } from '../nn/network.ts';
 import { LazySession } from '../runtime/lazy-session.ts';
 import { physicalCores } from '../runtime/threads.ts';
-import { embeddingFeed, embedImage } from '../train/embed-images.ts';
+import { embedImage } from '../train/embed-images.ts';
 import type { FindEmbedding } from '../train/encoder.ts';
 import type { ImageEmbedder } from '../train/image-embedder.ts';
 import { frozenParameters } from '../train/parameters.ts';
 import type { SampleImage } from '../train/step.ts';
 import { openVisionCache, plainCache } from '../train/vision-cache.ts';
 import { addSlots, slotWeights } from './adapter-slots.ts';
-import { KeyValueStore } from './key-value-store.ts';
+import type { KeyValueStore } from './key-value-store.ts';
 import { choosePacking, type Packing } from './packing.ts';
-import type { Sequence } from './sequence.ts';
+import { newStore, type Reading, type ReadingModel, readTogether } from './reading-model.ts';
 
 export interface CachedModelOptions {
   modelDir: string;
@@ -40,16 +32,6 @@ export interface CachedModelOptions {
   embedder?: ImageEmbedder;
 }
 
-/** New tokens of one text. */
-export interface Reading {
-  sequence: Sequence;
-  ids: Int32Array;
-  /** [3, t] M-RoPE indices. */
-  indices: Int32Array;
-  /** The model's own words, where no image token stands for a picture. */
-  said?: boolean;
-}
-
 type Part = 'text' | 'vision';
 
 /** The graph of one part of the model, as it was opened. */
@@ -60,7 +42,7 @@ interface OpenPart {
   packed: boolean;
 }
 
-export class CachedModel {
+export class CachedModel implements ReadingModel {
   readonly config: Qwen2VLConfig;
   readonly threads: number;
   readonly packing: Packing;
@@ -116,7 +98,6 @@ export class CachedModel {
     return this.#decoded >= this.packing.after;
   }
 
-  /** Changes with the adapter: what was read before it means nothing to the model after. */
   get epoch(): number {
     return this.#adapters;
   }
@@ -129,8 +110,7 @@ export class CachedModel {
   }
 
   newStore(capacity?: number): KeyValueStore {
-    const { text } = this.config;
-    return new KeyValueStore(cacheWidth(text.layers, text), capacity);
+    return newStore(this.config, capacity);
   }
 
   /** A picture's embedding, where it is known and no adapter changes it. */
@@ -151,41 +131,14 @@ export class CachedModel {
     return embeddings;
   }
 
-  /**
-   * Reads the next tokens of several texts in one run and appends their keys and values. `embeddings` are those of
-   * the image tokens among them, in order. Returns the logits [V] after each text's last token.
-   */
   async read(
     store: KeyValueStore,
     readings: readonly Reading[],
     embeddings: readonly Float32Array[] = [],
   ): Promise<Float32Array[]> {
-    const texts = readings.map(({ sequence, ...tokens }) => ({ ...tokens, past: sequence.ranges }));
-    let end = 0;
-    const rows = Int32Array.from(readings, ({ ids }) => {
-      end += ids.length;
-      return end - 1;
-    });
     if (readings.every(({ ids }) => ids.length === 1)) this.#decoded++;
-    const { session, weights } = await this.#part('text');
-    const outputs = await session.run(
-      {
-        ...cachedFeeds(texts, store.length, this.config),
-        ...embeddingFeed(embeddings, this.config),
-        [cacheName]: store.rows(),
-        rows: { data: rows, dims: [rows.length] },
-      },
-      weights,
-    );
-    let start = store.append(outputs[outputNames.cacheRows] as Float32Array);
-    for (const { sequence, ids, indices } of readings) {
-      sequence.add(start, ids.length);
-      sequence.next = indices.reduce((largest, index) => Math.max(largest, index), sequence.next - 1) + 1;
-      start += ids.length;
-    }
-    const logits = outputs[outputNames.logits] as Float32Array;
-    const words = logits.length / rows.length;
-    return readings.map((_, i) => logits.subarray(i * words, (i + 1) * words));
+    const part = await this.#part('text');
+    return readTogether({ ...part, config: this.config }, store, readings, embeddings);
   }
 
   async close(): Promise<void> {

@@ -3,10 +3,10 @@
  * are about, or a conversation so far. Exact: no token sees what stands behind it.
  */
 import { mropePositions } from '../models/qwen2-vl/positions.ts';
-import type { CachedModel, Reading } from './cached-model.ts';
 import type { Prefilled } from './decode.ts';
 import type { KeyValueStore } from './key-value-store.ts';
 import { type PlacedImage, type Prompt, sharedLength } from './prompt.ts';
+import type { Reading, ReadingModel } from './reading-model.ts';
 import { Sequence } from './sequence.ts';
 
 const nothing: Prompt = { ids: new Int32Array(0), images: [] };
@@ -18,13 +18,13 @@ export interface Branch extends Prefilled {
 
 export class Context {
   readonly store: KeyValueStore;
-  readonly #model: CachedModel;
+  readonly #model: ReadingModel;
   /** What the first rows of the store are, token by token. */
   #held: Prompt = nothing;
   #epoch: number;
   #tokensRead = 0;
 
-  constructor(model: CachedModel) {
+  constructor(model: ReadingModel) {
     this.#model = model;
     this.#epoch = model.epoch;
     this.store = model.newStore();

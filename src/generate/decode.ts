@@ -1,6 +1,6 @@
 /** Token by token: several answers in step with each other, each at the end of its own text in one store. */
-import type { CachedModel } from './cached-model.ts';
 import type { KeyValueStore } from './key-value-store.ts';
+import type { ReadingModel } from './reading-model.ts';
 import { logProbability, type Sampler } from './sampling.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -38,7 +38,7 @@ export interface DecodeHooks {
  * the store, all but the last of each.
  */
 export async function decodeTogether(
-  model: CachedModel,
+  model: ReadingModel,
   store: KeyValueStore,
   texts: readonly Unanswered[],
   endTokenIds: ReadonlySet<number>,

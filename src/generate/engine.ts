@@ -1,6 +1,7 @@
 /** Questions in, answers out, in the thread that calls: `loadModel` runs it in one of its own. */
 
-import type { CacheConfig } from '../config/schema.ts';
+import { cacheConfig } from '../config/cache-words.ts';
+import type { CacheInput } from '../config/schema.ts';
 import type { Example, ImageReference } from '../data/example.ts';
 import { imagesOf } from '../data/example-images.ts';
 import { keyOf } from '../data/image/source.ts';
@@ -16,6 +17,7 @@ import { Context } from './context.ts';
 import { decodeTogether, type Finish } from './decode.ts';
 import { endTokens } from './end-tokens.ts';
 import { type Prompt, promptOf, sharedLength } from './prompt.ts';
+import type { ReadingModel } from './reading-model.ts';
 import {
   type AnswerOptions,
   type AnswerRequest,
@@ -37,7 +39,7 @@ export interface EngineOptions {
   /** Packs weights from the start, or never. Without it once enough was decoded, where memory allows. */
   pack?: boolean;
   /** As `cache` of a training config: where what the vision tower makes of pictures is kept. Without it a little in memory. */
-  cache?: CacheConfig;
+  cache?: CacheInput;
 }
 
 export interface Answer {
@@ -81,12 +83,13 @@ export interface Topic {
 /** Answers that are decoded together. */
 const together = 32;
 
-export class Engine {
-  readonly model: CachedModel;
+/** `M` is a model that is open for answers alone, or one in the middle of its training. */
+export class Engine<M extends ReadingModel = CachedModel> {
+  readonly model: M;
   readonly #encoder: Encoder;
   readonly #endTokenIds: ReadonlySet<number>;
 
-  private constructor(model: CachedModel, encoder: Encoder, endTokenIds: ReadonlySet<number>) {
+  private constructor(model: M, encoder: Encoder, endTokenIds: ReadonlySet<number>) {
     this.model = model;
     this.#encoder = encoder;
     this.#endTokenIds = endTokenIds;
@@ -99,11 +102,24 @@ export class Engine {
   ): Promise<Engine> {
     const modelDir = modelFolder(model, process.cwd());
     const encoder = await createEncoder({ modelDir, image, maxLength: Number.MAX_SAFE_INTEGER });
-    const cached = await CachedModel.open({ modelDir, adapterDir: adapter, threads, pack, cache, embedder });
+    const cached = await CachedModel.open({
+      modelDir,
+      adapterDir: adapter,
+      threads,
+      pack,
+      cache: cache && cacheConfig(cache),
+      embedder,
+    });
     return new Engine(cached, encoder, await endTokens(modelDir, cached.config, encoder.tokenizer));
   }
 
-  facts(): ModelFacts {
+  /** Answers with a model that somebody else opened, and closes; the encoder is that of its folder, and cuts nothing. */
+  static async around<M extends ReadingModel>(model: M, encoder: Encoder): Promise<Engine<M>> {
+    const { tokenizer } = encoder;
+    return new Engine(model, encoder, await endTokens(tokenizer.folder, model.config, tokenizer));
+  }
+
+  facts(this: Engine): ModelFacts {
     const { threads, packing, dtypes } = this.model;
     return { device: 'cpu', threads, dtypes, packAfter: packing.after, packing: packing.reason };
   }
@@ -174,11 +190,11 @@ export class Engine {
     return answer;
   }
 
-  useAdapter(dir: string | undefined): Promise<void> {
+  useAdapter(this: Engine, dir: string | undefined): Promise<void> {
     return this.model.useAdapter(dir);
   }
 
-  close(): Promise<void> {
+  close(this: Engine): Promise<void> {
     return this.model.close();
   }
 

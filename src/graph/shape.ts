@@ -35,6 +35,22 @@ export function elementCount(shape: Shape): string {
   return [factor, ...symbols.sort()].join('*');
 }
 
+/** The lengths that symbols stand for in one run. */
+export type Lengths = Readonly<Record<string, number>>;
+
+/** A dimension's length in a run. */
+export function lengthOf(dim: Dim, lengths: Lengths): number {
+  const { factor, symbol } = splitDim(dim);
+  if (symbol === undefined) return factor;
+  if (!Object.hasOwn(lengths, symbol)) throw shapeError(`length ${symbol} expected a number, got none`);
+  return factor * lengths[symbol];
+}
+
+/** How many elements a shape holds in a run. */
+export function elementsOf(shape: Shape, lengths: Lengths): number {
+  return shape.reduce<number>((product, dim) => product * lengthOf(dim, lengths), 1);
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }

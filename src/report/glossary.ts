@@ -1,4 +1,7 @@
 /** The words of a report's figures, once for page, command and documents. */
+import type { BestMetric } from '../config/best-metrics.ts';
+import type { Best } from '../train/events.ts';
+import { percent } from '../words.ts';
 
 /** What loss and accuracy say, and what neither says alone. */
 export const lossAndAccuracy = {
@@ -12,6 +15,24 @@ export const lossAndAccuracy = {
     'lot, and finite. Only a right token of probability 0 would cost infinitely much.',
 } as const;
 
+/** What chose `best/`, as people say it. */
+export const metricWords: Record<BestMetric, string> = {
+  loss: 'validation loss',
+  answerLoss: 'answer loss',
+  tokenAccuracy: 'token accuracy',
+  exactMatch: 'exact match given the right tokens',
+  calibrationError: 'calibration error',
+  'answers.exactMatch': 'exact match of given answers',
+  'answers.f1': 'token F1 of given answers',
+};
+
+const shares: readonly BestMetric[] = ['tokenAccuracy', 'exactMatch', 'answers.exactMatch', 'answers.f1'];
+
+/** `validation loss 0.4321` */
+export function bestFigure({ metric, value }: Pick<Best, 'metric' | 'value'>): string {
+  return `${metricWords[metric]} ${shares.includes(metric) ? percent(value) : value.toFixed(4)}`;
+}
+
 /** Names of figures as they stand in events, and what each is. */
 export const figureWords = {
   loss: 'Mean negative log-probability (natural log) over all label tokens, the two that end a turn among them.',
@@ -23,6 +44,10 @@ export const figureWords = {
   calibrationError:
     'Expected calibration error: how far the share of tokens that were right lies from the probability that the model gave its ' +
     'likeliest token, in ten bins of that probability, weighed by their tokens. 0 is honest; it says nothing about how often it is right.',
+  answers:
+    'The same validation rows answered at every evaluation, nothing given but picture and question, and scored as `lorikeet evaluate` ' +
+    'scores: exact match after trimming and lower-casing, token F1 of the words. The floor is what somebody scores who always gives ' +
+    'the commonest training answer to the question and never looks.',
   gap:
     'Validation loss less the loss of the same training rows, both scored at the same step without dropout; the interval is that ' +
     'of 95 of 100 bootstrap resamples of the pictures.',

@@ -1,5 +1,6 @@
 /** `metrics.jsonl`: an event a line, each value looked at before anything is drawn from it. */
 import { z } from 'zod';
+import { bestMetrics } from '../config/best-metrics.ts';
 import { own } from '../data/rows/own.ts';
 import type { BaselineEvent } from '../train/events.ts';
 import { eachLine } from './bounded-files.ts';
@@ -24,6 +25,21 @@ const scores = z.object({
   calibrationError: number,
 });
 const interval = z.object({ value: number, low: number, high: number });
+
+const answers = z.object({
+  rows: number,
+  answers: number,
+  exactMatch: number,
+  interval: z.object({ low: number, high: number }).nullable(),
+  f1: number,
+  floor: number,
+  cut: number,
+  seconds: number,
+});
+/** Before `train.bestBy` there was one way to be the best. */
+const best = z
+  .object({ step, loss: number, metric: maybe(z.enum(bestMetrics)), value: maybe(number) })
+  .transform(({ metric = 'loss', value, ...found }) => ({ ...found, metric, value: value ?? found.loss }));
 
 const stepLine = z.object({
   type: z.literal('step'),
@@ -61,6 +77,7 @@ const evaluateLine = z.object({
   calibrationError: maybe(number),
   train: maybe(scores),
   gap: maybe(interval),
+  answers: maybe(answers),
   best: maybe(z.boolean()),
   seconds: maybe(number),
 });
@@ -69,6 +86,7 @@ const baselineLine = scores.extend({
   step: z.literal(0),
   train: maybe(scores),
   gap: maybe(interval),
+  answers: maybe(answers),
   seconds: number,
 });
 export const finishLine = z.object({
@@ -76,7 +94,8 @@ export const finishLine = z.object({
   status: z.enum(['finished', 'stopped']),
   step,
   totalSteps: maybe(step),
-  best: maybe(z.object({ step, loss: number }).nullable()),
+  best: maybe(best.nullable()),
+  stoppedEarly: maybe(z.object({ patience: step, bestStep: step })),
   seconds: maybe(number),
   peakMemory: maybe(number),
   pictures: maybe(z.object({ computed: number, fromMemory: number, fromDisk: number, replaced: number })),

@@ -88,6 +88,8 @@ const lora = z.object({
   scale: number,
 });
 
+const decisions = z.array(z.object({ what: text, value: z.unknown(), reason: text }));
+
 /** Total, so that a field which the record gains is read too. */
 const fields: { [K in keyof RunRecord]-?: z.ZodType<NonNullable<RunRecord[K]>> } = {
   status: z.enum(['running', 'finished', 'stopped', 'failed']),
@@ -116,7 +118,12 @@ const fields: { [K in keyof RunRecord]-?: z.ZodType<NonNullable<RunRecord[K]>> }
   epochs: whole,
   totalSteps: whole,
   sharing: z.object({ rows: whole, rowTokens: whole, tokens: whole, picturesPerStep: number }),
-  decisions: z.array(z.object({ what: text, value: z.unknown(), reason: text })),
+  memory: z.object({
+    needed: number,
+    limit: z.object({ bytes: number, from: z.enum(['memory', 'machine']) }),
+    picked: decisions,
+  }),
+  decisions,
   identity: identitySchema,
   resumed: z.array(z.object({ at: text, step: whole })),
 };

@@ -7,6 +7,7 @@ import { Unreadable } from './bounded-files.ts';
 import { isHuggingFaceFolder, readHuggingFace } from './hugging-face.ts';
 import { type Metrics, readMetrics } from './read-metrics.ts';
 import { readRecord } from './read-record.ts';
+import { readScorecards } from './read-scorecards.ts';
 import { readPicture, readScores } from './read-scores.ts';
 import type { RunStory } from './run-story.ts';
 
@@ -53,6 +54,7 @@ function storyOf(
 ): RunStory {
   const record = read?.record;
   const [start, last] = (['start', 'last'] as const).map((which) => attempt(() => readScores(folder, which)));
+  const scored = readScorecards(folder);
   const story: RunStory = {
     folder,
     name: basename(folder),
@@ -65,6 +67,7 @@ function storyOf(
     ...(metrics && metrics.warnings.length > 0 && { warnings: metrics.warnings }),
     finish: metrics?.finish ?? record?.finish,
     scores: { start: start.value?.rows ?? [], last: last.value?.rows ?? [] },
+    ...(scored.scorecards.length > 0 && { scorecards: scored.scorecards }),
     picture: (name) => readPicture(folder, name),
     missing: [],
     unknown: [],
@@ -81,6 +84,7 @@ function storyOf(
     ...evaluationTold(story),
     ...scoresTold(story, 'start', start),
     ...scoresTold(story, 'last', last),
+    ...scored.missing,
   ];
   return story;
 }

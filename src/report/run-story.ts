@@ -1,6 +1,7 @@
 import type { BaselineEvent, EvaluateEvent, FinishEvent, StepEvent, WarningEvent } from '../train/events.ts';
 import type { RowScore } from '../train/row-scores.ts';
 import type { RunRecord } from '../train/run-folder.ts';
+import type { ToldScorecard } from './read-scorecards.ts';
 
 /** A run as its folder tells it: its own, copied from elsewhere, finished, crashed or still going. */
 export interface RunStory {
@@ -21,6 +22,8 @@ export interface RunStory {
   finish?: FinishPoint;
   /** Validation and training rows at the start and at the last evaluation. */
   scores: { start: RowScore[]; last: RowScore[] };
+  /** What `lorikeet evaluate` left in the folder, the test split first. */
+  scorecards?: ToldScorecard[];
   /** JPEG bytes by `RowScore.picture`, read when asked for; nothing where it is not there. */
   picture(name: string): Uint8Array | undefined;
   /** What the folder should hold and does not, or what could not be read: sentences for people. */

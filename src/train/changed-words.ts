@@ -15,6 +15,7 @@ const schedule = 'the learning rate follows the new number of steps from here on
 const rounding =
   'sums are rounded otherwise from here on: no longer bit for bit what the run would have been';
 const content = 'what stands there is held against what the run began with';
+const now = 'from here on';
 const none = 'it changes no step';
 
 /** Every other word is part of what the run is. */
@@ -26,10 +27,11 @@ const mayChange = new Map(
     'data.validation': content,
     'data.images': content,
     'data.test': none,
+    'data.outside': content,
     'data.onBadRow': 'for rows that go bad from here on',
     'train.epochs': schedule,
     'train.maxSteps': schedule,
-    'train.evaluateEvery': 'from here on',
+    'train.evaluateEvery': now,
     'train.evaluateStart': none,
     'train.gapRows': 'from the next evaluation on, and its gaps are about other rows than those before',
     'train.saveEvery': none,
@@ -37,6 +39,14 @@ const mayChange = new Map(
     'train.threads': rounding,
     'pack.maxTokens': rounding,
     'train.recompute': rounding,
+    'train.onNotFinite': now,
+    'train.explosion': now,
+    'train.onExplosion': now,
+    'train.onStuck': now,
+    'cache.memory': none,
+    'cache.disk': none,
+    'cache.folder': none,
+    memory: 'the run is held to it from here on, cut as it began',
     output: none,
   }),
 );

@@ -58,10 +58,15 @@ export interface CompiledModel extends CompiledStep, Pick<StartEvent, 'lora'> {
   vision?: VisionCache;
 }
 
-export type Compile = (options: CompileOptions) => Promise<CompiledModel>;
+export type Compile<M extends CompiledModel = CompiledModel> = (options: CompileOptions) => Promise<M>;
+
+/** A model with all that can be asked of it, and what its graphs are built from. */
+export interface OpenModel extends CompiledModel, CompiledModelStep {
+  definition: ModelDefinition;
+}
 
 /** Opens and checks the weights, settles what is trained, and gives the step; kernels start at the first run. */
-export async function compileStep(options: CompileOptions): Promise<CompiledModel & CompiledModelStep> {
+export async function compileStep(options: CompileOptions): Promise<OpenModel> {
   const config = await loadModelConfig(options.modelDir);
   const weights = await openModelWeights(options.modelDir, config);
   const frozen = frozenParameters(config, weights);
@@ -75,6 +80,7 @@ export async function compileStep(options: CompileOptions): Promise<CompiledMode
   const vision = trainsVision(model) ? undefined : await visionCacheOf(model, session, options);
   const step = compileSteps(model, trainables, session, vision?.embedder);
   return {
+    definition: model,
     trainables,
     evaluate: (samples) => step.evaluate(samples),
     gradients: (samples, address) => step.gradients(samples, address),

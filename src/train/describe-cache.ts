@@ -20,7 +20,7 @@ export function describeCache(
   const rounded = precision === 'f16' ? '; every picture is used as f16 rounds it, also the first time' : '';
   const [inMemory, onDisk] = [bytesOf(memory)!, bytesOf(disk)!];
   if (inMemory === 0 && onDisk === 0) {
-    const reason = `cache.memory and cache.disk are off: a picture is computed whenever it is needed${rounded}`;
+    const reason = `cache.memory and cache.disk are off${rounded}`;
     return [{ what, value: 'off', reason }];
   }
   const places = [

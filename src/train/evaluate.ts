@@ -2,6 +2,7 @@ import type { ScoringEvent, Split } from './events.ts';
 import { finiteLoss } from './gradients.ts';
 import { microBatches } from './micro-batches.ts';
 import { type ScoredRow, scoredRow } from './score.ts';
+import { startScoringClock } from './scoring-clock.ts';
 import type { SampleSource } from './source.ts';
 import type { CompiledStep } from './step.ts';
 
@@ -21,10 +22,6 @@ export interface ScoringOptions {
   stopped: () => boolean;
 }
 
-/** Milliseconds: what is over sooner than the first is silent, what takes longer speaks every second of the other. */
-const silent = 2000;
-const interval = 500;
-
 /** Puts rows through the model without dropout, in their order; gives nothing where it was stopped on the way. */
 export async function* scoreRows<S extends string = Split>(
   model: Pick<CompiledStep, 'evaluate'>,
@@ -33,8 +30,7 @@ export async function* scoreRows<S extends string = Split>(
 ): AsyncGenerator<ScoringEvent, ScoredRow<S>[] | undefined> {
   const scored: ScoredRow<S>[] = [];
   const totalRows = parts.reduce((sum, { indices }) => sum + indices.length, 0);
-  const begun = performance.now();
-  let speakAt = begun + silent;
+  const tick = startScoringClock({ step, part: 'losses', totalRows });
   let rows = 0;
   for (const { split, source, indices } of parts) {
     const batches = microBatches(indices, source.sizes, maxTokens);
@@ -48,11 +44,8 @@ export async function* scoreRows<S extends string = Split>(
         finiteLoss(sample, results[i].losses, { step, file: source.file });
         byIndex.set(sample.index, scoredRow(split, sample.encoded, results[i]));
       });
-      const now = performance.now();
-      if (now < speakAt || rows === totalRows) continue;
-      speakAt = now + interval;
-      const secondsLeft = ((now - begun) / 1000 / rows) * (totalRows - rows);
-      yield { type: 'scoring', step, rows, totalRows, secondsLeft };
+      const event = tick(rows);
+      if (event) yield event;
     }
     scored.push(...indices.flatMap((index) => byIndex.get(index) ?? []));
   }

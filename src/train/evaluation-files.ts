@@ -9,6 +9,11 @@ export function evaluationName(split: string): string {
   return `evaluation-${split}`;
 }
 
+/** The folder beside an evaluation's that keeps what was answered when one ended too soon. */
+export function unfinishedName(folder: string): string {
+  return `${folder}-unfinished`;
+}
+
 /** Whether an evaluation of ours stands here. */
 export function isEvaluation(folder: string): boolean {
   try {
@@ -23,8 +28,14 @@ export function isEvaluation(folder: string): boolean {
 export function removeEvaluations(run: string): void {
   for (const split of ['train', 'validation', 'test']) {
     const folder = join(run, evaluationName(split));
-    if (!existsSync(folder) || !isEvaluation(folder)) continue;
-    for (const name of Object.values(evaluationFiles)) rmSync(join(folder, name), { force: true });
-    if (readdirSync(folder).length === 0) rmdirSync(folder);
+    removeEvaluation(folder);
+    removeEvaluation(unfinishedName(folder));
   }
+}
+
+/** Removes the evaluation in this folder, where one of ours is there, and the folder where nothing else is in it. */
+export function removeEvaluation(folder: string): void {
+  if (!existsSync(folder) || !isEvaluation(folder)) return;
+  for (const name of Object.values(evaluationFiles)) rmSync(join(folder, name), { force: true });
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
 }

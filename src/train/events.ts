@@ -1,5 +1,6 @@
 import type { CacheFacts } from '../cache/matrix-cache.ts';
 import type { DataCheck } from '../check/data-check.ts';
+import type { BestMetric } from '../config/best-metrics.ts';
 import type { LoraConfig } from '../config/schema.ts';
 import type { Interval } from '../metrics/bootstrap.ts';
 import type { Sharing } from './sharing.ts';
@@ -23,21 +24,23 @@ export type TrainEvent =
   | FinishEvent;
 
 /**
- * The fields of events that tell of time and memory: all else is the same, bit for bit, whenever the same run is run again
- * on the same machine, interrupted or not.
+ * The fields of events that tell of time, of memory and of what a cache knew already: all else is the same, bit for bit,
+ * whenever the same run is run again on the same machine, interrupted or not.
  */
-export const timingFields: readonly string[] = [
-  'tokensPerSecond',
-  'secondsLeft',
-  'seconds',
-  'totalSeconds',
-  'memory',
-  'peakMemory',
-];
+export const timingFields: Readonly<Record<string, readonly string[]>> = {
+  check: ['secondsLeft'],
+  estimate: ['totalSeconds', 'tokensPerSecond'],
+  step: ['tokensPerSecond', 'secondsLeft', 'seconds', 'memory'],
+  scoring: ['secondsLeft'],
+  baseline: ['seconds'],
+  evaluate: ['seconds'],
+  finish: ['seconds', 'peakMemory', 'pictures'],
+};
 
 /** An event, or a line of `metrics.jsonl`, without them. */
-export function withoutTiming<T extends object>(event: T): Partial<T> {
-  const kept = Object.entries(event).filter(([name]) => !timingFields.includes(name));
+export function withoutTiming<T extends { type: string }>(event: T): Partial<T> {
+  const dropped = new Map(Object.entries(timingFields)).get(event.type) ?? [];
+  const kept = Object.entries(event).filter(([name]) => !dropped.includes(name));
   return Object.fromEntries(kept) as Partial<T>;
 }
 
@@ -122,6 +125,8 @@ export interface StartEvent {
   totalSteps: number;
   /** What the training rows have in common, and what of it is computed once. */
   sharing: Sharing;
+  /** What the run will hold, planned before it was compiled; mapped weights are not counted. */
+  memory?: PlannedMemory;
   decisions: Decision[];
   /** Each time that the run was gone on with after an interruption, this one last; absent where it never was. */
   resumed?: Resumption[];
@@ -132,6 +137,15 @@ export interface Resumption {
   at: string;
   /** Steps that were kept: those after it were done again. */
   step: number;
+}
+
+/** Bytes. */
+export interface PlannedMemory {
+  needed: number;
+  /** `memory` of the config, or what the machine has left. */
+  limit: { bytes: number; from: 'memory' | 'machine' };
+  /** The words that were picked to fit `memory`; none without it. */
+  picked: Decision[];
 }
 
 /** The model that training starts from. */
@@ -204,6 +218,8 @@ export interface WarningEvent {
 export interface ScoringEvent {
   type: 'scoring';
   step: number;
+  /** Rows are scored, or answered. */
+  part: 'losses' | 'answers';
   rows: number;
   totalRows: number;
   /** Timing. */
@@ -231,6 +247,27 @@ export interface Scores {
   calibrationError: number;
 }
 
+/**
+ * The likeliest answers to the same validation rows every time (`train.evaluateAnswers`), asked and scored as
+ * `lorikeet evaluate` does it. A conversation has several answers.
+ */
+export interface GivenAnswers {
+  rows: number;
+  answers: number;
+  /** Share of answers that are the right one after trimming and lower-casing. */
+  exactMatch: number;
+  /** What 95 of 100 resamples of pictures (or groups) give for it; null where there is one alone. */
+  interval: { low: number; high: number } | null;
+  /** Token F1, a mean over answers. */
+  f1: number;
+  /** Exact match of always giving the commonest training answer to the question, without a look at the picture. */
+  floor: number;
+  /** Answers that had not ended by themselves when they were cut. */
+  cut: number;
+  /** Timing. */
+  seconds: number;
+}
+
 /** The validation data through the model as it is after a step. */
 export interface Evaluation extends Scores {
   step: number;
@@ -238,6 +275,7 @@ export interface Evaluation extends Scores {
   train?: Scores;
   /** Validation loss less that of the training rows, its interval by bootstrap over pictures (rows without one). */
   gap?: Interval;
+  answers?: GivenAnswers;
   /** Timing. */
   seconds: number;
 }
@@ -250,7 +288,7 @@ export interface BaselineEvent extends Evaluation {
 
 export interface EvaluateEvent extends Evaluation {
   type: 'evaluate';
-  /** The lowest loss so far: this adapter stands in `best/`. */
+  /** The best so far by `train.bestBy`: this adapter stands in `best/`. */
   best: boolean;
 }
 
@@ -263,16 +301,33 @@ export interface CheckpointEvent {
   path: string;
 }
 
+/** The evaluation that `best/` stands for. */
+export interface Best {
+  step: number;
+  /** Its validation loss, whatever chose it. */
+  loss: number;
+  /** What chose it (`train.bestBy`), and what that was. */
+  metric: BestMetric;
+  value: number;
+}
+
+/** Why a run ended before its last step and is finished all the same (`train.patience`). */
+export interface EarlyStop {
+  /** Evaluations in a row that were no better than the best. */
+  patience: number;
+  bestStep: number;
+}
+
 /** The run is over and its folder is whole. */
 export interface FinishEvent {
   type: 'finish';
-  /** `stopped` where somebody asked for it before the last step. */
+  /** `stopped` where somebody asked for it before the last step; whom patience left is `finished`. */
   status: 'finished' | 'stopped';
   /** Steps done. */
   step: number;
   totalSteps: number;
-  /** The evaluation that `best/` stands for. */
-  best: { step: number; loss: number } | null;
+  best: Best | null;
+  stoppedEarly?: EarlyStop;
   /** Timing. */
   seconds: number;
   /** The most that the process held in memory, bytes. */

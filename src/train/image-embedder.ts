@@ -21,7 +21,12 @@ export const placeCounts = [16, 4, 1];
  * picture goes through products of the same lengths whatever runs beside it, and its numbers are the same to the last bit.
  */
 export function placesFor(grid: Grid): number {
-  return placeCounts.find((places) => places * patchCount(grid) <= patchesTogether) ?? 1;
+  return placesForPatches(patchCount(grid));
+}
+
+/** The same for pictures of so many patches. */
+export function placesForPatches(patches: number): number {
+  return placeCounts.find((places) => places * patches <= patchesTogether) ?? 1;
 }
 
 export class ImageEmbedder {

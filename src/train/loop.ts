@@ -1,11 +1,15 @@
+import type { BestMetric } from '../config/best-metrics.ts';
 import { withPlace } from '../data/place.ts';
 import { LorikeetError } from '../errors.ts';
 import { type AdamWState, adamwStep, createAdamW } from '../optim/adamw.ts';
 import { learningRate, type Schedule } from '../optim/schedule.ts';
+import type { AnswerRows } from './answers.ts';
+import { standingAfter } from './best.ts';
 import { type CourseStep, computedTokens } from './course.ts';
 import { type ScoringPart, scoreRows } from './evaluate.ts';
 import type {
   BaselineEvent,
+  EarlyStop,
   EstimateEvent,
   EvaluateEvent,
   Evaluation,
@@ -24,7 +28,7 @@ import {
 } from './gradients.ts';
 import { microBatches } from './micro-batches.ts';
 import { isLeftOut, leaveOut, lookAtStep, type NumbersPolicy } from './numbers.ts';
-import { createPace, type Pace } from './pace.ts';
+import { createPace, type Pace, tokensToAnswer } from './pace.ts';
 import { type ScoredRow, scoresOf } from './score.ts';
 import { SeenRows } from './sharing.ts';
 import type { LoadedSample, SampleSource } from './source.ts';
@@ -66,6 +70,10 @@ export interface LoopSettings {
   evaluateEvery: number;
   /** Whether the validation data is scored before step 1 too. */
   evaluateStart: boolean;
+  /** What chooses the best evaluation. */
+  bestBy: BestMetric;
+  /** Evaluations in a row that may be no better than the best; the run ends at the last of them. */
+  patience?: number;
   /** Micro-batches of an evaluation hold as many rows as fit here. */
   maxTokens: number;
   seed: number;
@@ -82,14 +90,16 @@ export interface LoopInput {
   validation?: SampleSource;
   /** Rows of `train` that every evaluation scores beside the validation data. */
   gapRows: number[];
+  /** Validation rows that every evaluation answers. */
+  answers?: AnswerRows;
   /** The steps ahead; walked twice, once to load and once to train. */
   course: () => Iterable<CourseStep>;
   settings: LoopSettings;
   /** Of the pictures; absent where the vision tower is part of the step. */
   vision?: VisionAccount;
-  /** Asked at every step boundary, and between the micro-batches of an evaluation. */
+  /** Asked between micro-batches, of steps and of evaluations. */
   stopped: () => boolean;
-  /** Asked between micro-batches: the run then ends without a word, as it is. */
+  /** The same, but the run then ends without a word, as it is. */
   abandoned?: () => boolean;
   /** Where an interrupted run goes on; the step's parameters are then those of that moment. */
   interrupted?: Interrupted;
@@ -138,12 +148,14 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
   }
   if (input.abandoned?.()) return;
   if (!state.complete) yield* saveUnlessSaved(state);
+  const stoppedEarly = earlyStopOf(state);
   yield {
     type: 'finish',
     status: state.complete ? 'finished' : 'stopped',
     step: state.progress.step,
     totalSteps: input.settings.totalSteps,
-    best: state.progress.best,
+    best: state.progress.standing.best,
+    ...(stoppedEarly && { stoppedEarly }),
     seconds: secondsOf(state),
     peakMemory: process.resourceUsage().maxRSS * 1024, // told in KiB
     ...(input.vision && { pictures: input.vision.facts }),
@@ -153,6 +165,7 @@ export async function* trainingLoop(input: LoopInput): AsyncGenerator<LoopEvent>
 async function* walkCourse(state: LoopState): AsyncGenerator<LoopEvent> {
   const { input, progress } = state;
   yield* evaluateFirst(state);
+  if (state.complete) return;
   const batches = input.train.stream(batchesOf(stepsAhead(input)));
   try {
     for (const next of stepsAhead(input)) {
@@ -163,6 +176,7 @@ async function* walkCourse(state: LoopState): AsyncGenerator<LoopEvent> {
       progress.seconds = secondsOf(state);
       if (isOwed(input, progress)) yield* evaluateStep(state, next.step);
       state.complete = isComplete(input, progress);
+      if (state.complete) break;
       if (isSaveDue(state)) yield* saveUnlessSaved(state);
     }
   } finally {
@@ -194,7 +208,19 @@ function isOwed({ validation, settings }: LoopInput, { step, evaluated }: Traini
 }
 
 function isComplete(input: LoopInput, progress: TrainingState): boolean {
-  return progress.step === input.settings.totalSteps && !isOwed(input, progress);
+  if (isOwed(input, progress)) return false;
+  return progress.step === input.settings.totalSteps || isOutOfPatience(input, progress);
+}
+
+function isOutOfPatience({ settings: { patience } }: LoopInput, { standing }: TrainingState): boolean {
+  return patience !== undefined && standing.since >= patience;
+}
+
+/** Where patience ran out before the last step, nothing was left undone. */
+function earlyStopOf({ input, progress }: LoopState): EarlyStop | undefined {
+  const { patience, totalSteps } = input.settings;
+  if (!isOutOfPatience(input, progress) || progress.step === totalSteps) return undefined;
+  return { patience: patience!, bestStep: progress.standing.best!.step };
 }
 
 function isSaveDue({ complete, progress, savedAt, input: { settings } }: LoopState): boolean {
@@ -221,17 +247,20 @@ function* stepsAhead({ course, interrupted }: LoopInput): Generator<CourseStep> 
 }
 
 function startState(input: LoopInput): LoopState {
-  const { settings, validation, train, gapRows, interrupted } = input;
+  const { settings, validation, train, gapRows, answers, interrupted } = input;
   const progress: TrainingState = { ...(interrupted?.state ?? freshState()) };
   let tokens = 0;
   for (const { batches } of stepsAhead(input)) tokens += computedTokens(batches, train.sizes);
   const scored = ({ sizes }: SampleSource, rows: number[]) =>
     computedTokens(microBatches(rows, sizes, settings.maxTokens), sizes);
+  const answerTokens = validation && answers ? tokensToAnswer(answers.rows, validation.sizes) : 0;
   const pace = createPace({
     tokens,
     evaluations: evaluationsAhead(input, progress),
     tokensPerEvaluation:
-      (validation ? scored(validation, [...validation.sizes.keys()]) : 0) + scored(train, gapRows),
+      (validation ? scored(validation, [...validation.sizes.keys()]) : 0) +
+      scored(train, gapRows) +
+      answerTokens,
     // Frozen weights ask for a forward and one pass back, and recompute for a second forward.
     evaluationShare: settings.recompute ? 1 / 3 : 1 / 2,
     secondsBeside: input.vision && (() => input.vision!.secondsLeft()),
@@ -348,10 +377,9 @@ async function* evaluateStep(
   const { progress, input } = state;
   const evaluation = yield* evaluateAt(state, input.validation!, step);
   if (!evaluation) return;
-  const best = progress.best === null || evaluation.loss < progress.best.loss;
-  if (best) progress.best = { step, loss: evaluation.loss };
+  progress.standing = standingAfter(progress.standing, evaluation, input.settings.bestBy);
   progress.evaluated = step;
-  yield { type: 'evaluate', ...evaluation, best };
+  yield { type: 'evaluate', ...evaluation, best: progress.standing.best?.step === step };
 }
 
 /** The model as it is after `step`, on the validation data and on the training rows that are held beside it. */
@@ -362,7 +390,7 @@ async function* evaluateAt(
 ): AsyncGenerator<ScoringEvent | ScoredEvent, Evaluation | undefined> {
   const begun = performance.now();
   const elapsed = stopwatch(input.vision);
-  const { settings, gapRows, stopped } = input;
+  const { settings, gapRows, answers, stopped } = input;
   const parts: ScoringPart[] = [
     { split: 'validation', source: validation, indices: [...validation.sizes.keys()] },
     { split: 'train', source: input.train, indices: gapRows },
@@ -370,6 +398,8 @@ async function* evaluateAt(
   const rows = yield* scoreRows(input.step, parts, { maxTokens: settings.maxTokens, step, stopped });
   if (!rows) return undefined;
   yield { type: 'scored', step, rows };
+  const answered = answers ? yield* answers.answer(step) : {};
+  if (!answered) return undefined;
   const [held, seen] = parts.map(({ split }) => rows.filter((row) => row.split === split));
   const seconds = secondsSince(begun);
   pace.evaluated(elapsed());
@@ -377,6 +407,7 @@ async function* evaluateAt(
     step,
     ...scoresOf(held),
     ...(seen.length > 0 && { train: scoresOf(seen), gap: gapOf(held, seen, settings.seed) }),
+    ...answered,
     seconds,
   };
 }

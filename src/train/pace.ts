@@ -1,3 +1,5 @@
+import type { RowSize } from './course.ts';
+
 export interface PaceTotals {
   /** Tokens of the whole training, epochs counted. */
   tokens: number;
@@ -7,6 +9,17 @@ export interface PaceTotals {
   evaluationShare: number;
   /** Seconds for what is no part of a token's cost and comes once: pictures. */
   secondsBeside?: () => number;
+}
+
+/**
+ * A decoded token reads every weight for itself alone, as long as about this many tokens of a prompt take (27 from f32 and
+ * 63 from bf16 weights at 2B width, docs/LOG.md).
+ */
+const decodedToken = 32;
+
+/** What answering rows one by one costs, in tokens that are read together. */
+export function tokensToAnswer(rows: readonly number[], sizes: readonly RowSize[]): number {
+  return rows.reduce((sum, row) => sum + sizes[row].tokens + decodedToken * sizes[row].labelTokens, 0);
 }
 
 /** How fast a run goes and what is left of it. */

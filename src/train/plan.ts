@@ -2,18 +2,19 @@ import { type CheckedSplit, checkData } from '../check/check-data.ts';
 import type { DataCheck } from '../check/data-check.ts';
 import type { ConfigDecision, LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { stepsOfEpoch } from '../data/sampler.ts';
 import type { ChatTokenizer } from '../data/tokenizer.ts';
 import { LorikeetError } from '../errors.ts';
 import { warmupStepsOf } from '../optim/schedule.ts';
 import { shuffle, stream } from '../random.ts';
 import { count } from '../words.ts';
-import { type CourseStep, countSteps, course, type RowSize } from './course.ts';
+import { type CourseStep, countSteps, type RowSize } from './course.ts';
 import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
-import type { CheckEvent, Decision, NoticeEvent } from './events.ts';
+import type { CheckEvent, Decision, NoticeEvent, PlannedMemory } from './events.ts';
 import type { LoopSettings } from './loop.ts';
 import { type LostRows, restoreLost } from './lost-rows.ts';
+import { checkMemory, memoryWarnings, planMemory, withCut } from './memory-plan.ts';
+import { courseOf } from './planned-course.ts';
 import { rowSizes, type Sharing, sharingOf } from './sharing.ts';
 
 export type SplitPlan = CheckedSplit;
@@ -30,9 +31,12 @@ export interface Plan {
   sizes: { train: RowSize[]; validation?: RowSize[] };
   sharing: Sharing;
   check: DataCheck;
+  memory: PlannedMemory;
   settings: LoopSettings;
   /** Training rows, of those that are used, that evaluations score beside the validation data. */
   gapRows: number[];
+  /** Validation rows, of those that are used, that evaluations answer. */
+  answerRows: number[];
   course: () => Iterable<CourseStep>;
   decisions: Decision[];
 }
@@ -57,13 +61,18 @@ export async function* makePlan(
   const { train, validation, check } = checked;
   for (const split of [train, validation]) if (split) restoreLost(split.survey, lost);
   const { tokenizer } = encoder;
+  const memory = await planMemory({ loaded, train, validation, encoder });
+  checkMemory(memory);
+  const steps = planSteps(withCut(loaded, memory.cut), encoder.vocabulary, train, validation);
   const plan = {
-    ...planSteps(loaded, encoder.vocabulary, train, validation),
+    ...steps,
+    decisions: withPicked(steps.decisions, memory.decisions),
+    memory: { needed: memory.need.total, limit: memory.limit, picked: memory.picked },
     check,
     encoder: settings,
     tokenizer,
   };
-  for (const text of warnings(plan)) yield { type: 'notice', text };
+  for (const text of [...warnings(plan), ...memoryWarnings(memory)]) yield { type: 'notice', text };
   return plan;
 }
 
@@ -72,7 +81,7 @@ function planSteps(
   vocabulary: number,
   train: SplitPlan,
   validation?: SplitPlan,
-): Omit<Plan, 'check' | 'encoder' | 'tokenizer'> {
+): Omit<Plan, 'check' | 'encoder' | 'memory' | 'tokenizer'> {
   const { config, method } = loaded;
   const { train: words } = config;
   const rows = train.survey.rows.length;
@@ -88,6 +97,8 @@ function planSteps(
     maxGradNorm: words.maxGradNorm || Number.POSITIVE_INFINITY,
     evaluateEvery: words.evaluateEvery || totalSteps,
     evaluateStart: words.evaluateStart,
+    bestBy: words.bestBy,
+    patience: words.patience,
     maxTokens: config.pack.maxTokens,
     seed: words.seed,
     recompute: words.recompute,
@@ -105,7 +116,6 @@ function planSteps(
     train: rowSizes(train.survey, config.pack),
     ...(validation && { validation: rowSizes(validation.survey, config.pack) }),
   };
-  const indices = [...sizes.train.keys()];
   const { seed } = words;
   const walk = courseOf(config, sizes.train);
   const sharing = sharingOf(walk(), sizes.train);
@@ -114,26 +124,32 @@ function planSteps(
     ...decide(config, settings, train, validation),
     ...describeSharing(config, sharing),
   ];
-  const gapRows = validation ? shuffle([...indices], stream(seed, 'gap rows')).slice(0, words.gapRows) : [];
-  gapRows.sort((a, b) => a - b);
-  return { config, method, train, validation, sizes, sharing, settings, gapRows, course: walk, decisions };
+  const gapRows = validation ? drawRows(train, words.gapRows, seed, 'gap rows') : [];
+  const answerRows = validation ? drawRows(validation, words.evaluateAnswers, seed, 'answer rows') : [];
+  return {
+    config,
+    method,
+    train,
+    validation,
+    sizes,
+    sharing,
+    settings,
+    gapRows,
+    answerRows,
+    course: walk,
+    decisions,
+  };
 }
 
-/** Rows without a picture share their system text too, but are shuffled one by one. */
-function courseOf({ train, pack }: Config, sizes: readonly RowSize[]): () => Iterable<CourseStep> {
-  const { seed, shuffle, gradientAccumulation: accumulation } = train;
-  const indices = [...sizes.keys()];
-  const groups = pack.order === 'groups' && {
-    of: (row: number) => (sizes[row].pictures?.length ? sizes[row].prefix?.group : undefined),
-    mostRows: pack.maxBranches,
-  };
-  const options = { seed, shuffle, accumulation, ...(groups && { groups }) };
-  return () =>
-    course(sizes, {
-      ...train,
-      maxTokens: pack.maxTokens,
-      stepsOfEpoch: (epoch) => stepsOfEpoch(indices, { ...options, epoch }),
-    });
+/** The same rows in every run with this seed, in the order of the file. */
+function drawRows({ survey }: SplitPlan, count: number, seed: number, purpose: string): number[] {
+  const drawn = shuffle([...survey.sizes.keys()], stream(seed, purpose)).slice(0, count);
+  return drawn.sort((a, b) => a - b);
+}
+
+/** Words that were picked to fit memory are explained by that. */
+function withPicked(decisions: readonly Decision[], picked: readonly Decision[]): Decision[] {
+  return [...decisions.filter(({ what }) => !picked.some((other) => other.what === what)), ...picked];
 }
 
 function explainWord({ key, value, from }: ConfigDecision, { repeats }: LoadedConfig): Decision {
@@ -141,6 +157,7 @@ function explainWord({ key, value, from }: ConfigDecision, { repeats }: LoadedCo
     default: 'the default',
     file: repeats ? `the run that is repeated, ${repeats.file}` : 'the config file',
     'command line': '--set on the command line',
+    checkpoint: 'as the run began that goes on',
   };
   return { what: key, value, reason: reasons[from] };
 }
@@ -212,6 +229,13 @@ function warnings({ config, method, settings }: Plan): string[] {
     texts.push(
       `The warm-up of ${settings.warmupSteps} steps is as long as the run of ${settings.totalSteps}: ` +
         `the learning rate never reaches ${settings.learningRate}.`,
+    );
+  }
+  const { patience, evaluateEvery, totalSteps } = settings;
+  if (patience !== undefined && (patience + 1) * evaluateEvery >= totalSteps) {
+    texts.push(
+      `train.patience ${patience} never acts: the run of ${totalSteps} steps has ` +
+        `${Math.ceil(totalSteps / evaluateEvery)} evaluations, one every ${evaluateEvery} steps.`,
     );
   }
   return texts;

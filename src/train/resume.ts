@@ -14,6 +14,7 @@ import {
   type WholeCheckpoint,
 } from './checkpoints/checkpoint-files.ts';
 import type { FinishEvent, NoticeEvent } from './events.ts';
+import { withCutOf } from './memory-plan.ts';
 import { type RunRecord, readRunRecord, runFiles } from './run-folder.ts';
 import { versions } from './version.ts';
 
@@ -34,15 +35,15 @@ export interface Origin {
  * @throws LorikeetError 'run' where the config asks for another run, and where the named checkpoint cannot be used.
  */
 export async function* findOrigin(
-  { config }: LoadedConfig,
+  loaded: LoadedConfig,
   resume: true | string,
 ): AsyncGenerator<NoticeEvent, Origin> {
-  const { output } = config;
+  const { output } = loaded.config;
   const { whole, damaged } =
     resume === true ? await newestCheckpoint(output) : await namedCheckpoint(resume, output);
   const record = readRunRecord(whole?.run ?? output);
   const before = whole?.state.config ?? record?.config?.resolved;
-  const changes = before ? changedWords(before, config) : [];
+  const changes = before ? changedWords(before, withCutOf(loaded, before).config) : [];
   refuseOtherWords(changes, output);
   if (record?.status === 'finished' && record.finish && !asksForMore(changes)) {
     const steps = count(record.finish.step, 'step');

@@ -160,7 +160,9 @@ export interface Grown {
  * not let itself be written; so do the folder's methods.
  */
 export async function openRunFolder(path: string, record: RunRecord, keep?: Grown): Promise<RunFolder> {
-  let current = record;
+  // Files of the run that is replaced stay named until the next record: killed in between, they are still ours.
+  const files = record.files ?? readRunRecord(path)?.files;
+  let current: RunRecord = { ...record, ...(files && { files }) };
   const metricsFile = join(path, runFiles.metrics);
   const update = async (changes: Partial<RunRecord>) => {
     current = { ...current, ...changes };
@@ -172,7 +174,13 @@ export async function openRunFolder(path: string, record: RunRecord, keep?: Grow
       truncateSync(metricsFile, keep.metrics);
       clearHalfWritten(path);
       await writeRecord(path, current);
-    } else await replaceRun(path, current);
+    } else {
+      // Killed at any moment, it leaves a record that is true: of the former run while that has all but its checkpoints, of
+      // the new one from then on.
+      removeCheckpoints(path);
+      await writeRecord(path, current);
+      removeFiles(path, files);
+    }
     const scalars = openScalarLog(join(path, runFiles.tensorboard), undefined, keep?.scalars);
     return { metrics: openSync(metricsFile, 'a'), scalars };
   });
@@ -275,17 +283,6 @@ export async function markEnded(path: string, status: RunStatus, error?: string)
   });
 }
 
-/**
- * Killed at any moment, it leaves a record that is true: of the former run as long as that is whole but for its
- * checkpoints, of the new one from then on.
- */
-async function replaceRun(path: string, record: RunRecord): Promise<void> {
-  const written = readRunRecord(path)?.files;
-  removeCheckpoints(path);
-  await writeRecord(path, record);
-  removeFiles(path, written);
-}
-
 function removeFiles(path: string, written: readonly string[] | undefined): void {
   for (const folder of [runFiles.last, runFiles.best]) {
     for (const file of namesIn(folder, written)) rmSync(join(path, folder, file), { force: true });
@@ -293,7 +290,6 @@ function removeFiles(path: string, written: readonly string[] | undefined): void
   for (const adapter of [runFiles.last, runFiles.best]) {
     const folder = join(path, adapter);
     if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
-    rmSync(`${folder}.partial`, { recursive: true, force: true });
   }
   clearHalfWritten(path);
   removeScores(join(path, runFiles.scores));
@@ -304,7 +300,10 @@ function removeFiles(path: string, written: readonly string[] | undefined): void
 }
 
 function clearHalfWritten(path: string): void {
-  removeHalfWritten(path, /^run\.(json|lock\..*)$/);
+  removeHalfWritten(path, /^(run\.(json|lock\..*)|(adapter|best)\.partial)$/);
+  for (const adapter of [runFiles.last, runFiles.best]) {
+    rmSync(join(path, `${adapter}.partial`), { recursive: true, force: true });
+  }
   removeHalfWritten(join(path, runFiles.scores), /^(start|last)\.jsonl$/);
   removeHalfWritten(join(path, runFiles.scores, 'pictures'), /\.jpg$/);
   removeHalfWritten(join(path, runFiles.checkpoints), /^step-\d+$/);

@@ -5,6 +5,7 @@ import { loraDefaults } from '../config/schema.ts';
 import type { Grid, ImageReference } from '../data/example.ts';
 import { decodeImage } from '../data/image/decode.ts';
 import { newClaim } from '../formats/lock.ts';
+import type { AnswerRows } from './answers.ts';
 import { removeAfter } from './checkpoints/checkpoint-files.ts';
 import { restoreFiles } from './checkpoints/kept-files.ts';
 import type { Compile, CompiledModel, CompileOptions } from './compile.ts';
@@ -19,6 +20,7 @@ import { ImagesAtHand } from './images-at-hand.ts';
 import type { Loader } from './loader.ts';
 import { type LoopEvent, type LoopInput, trainingLoop } from './loop.ts';
 import type { LostRows } from './lost-rows.ts';
+import { withCutOf } from './memory-plan.ts';
 import { makePlan, type Plan, type SplitPlan } from './plan.ts';
 import { type DescribeRows, record } from './record.ts';
 import { checkRepeat } from './repeat.ts';
@@ -28,19 +30,27 @@ import { checkOutput, openRunFolder, type RunFolder, type RunRecord, written } f
 import { lockOutput, refuseHeld, unlockOutput } from './run-lock.ts';
 import { createSaver, type SplitRows } from './saver.ts';
 import { describeRows } from './score-files.ts';
-import { createSource, type SampleSource } from './source.ts';
+import { createSource, lookAheadBytes, type SampleSource } from './source.ts';
 import { takeUp } from './take-up.ts';
 import { versions } from './version.ts';
 import { visionAccount } from './vision-account.ts';
 
-export interface RunOptions {
+/** Answers as a run has them: opened once, closed with it. */
+export interface OpenAnswers extends AnswerRows {
+  close(): Promise<void>;
+}
+
+/** `M` is what `compile` gives; only who compiles knows how that answers. */
+export interface RunOptions<M extends CompiledModel = CompiledModel> {
   /** Replace the run that stands in the output folder. */
   overwrite: boolean;
-  /** Asked between rows of the check and at every step boundary. */
+  /** Asked between rows of the check and between micro-batches. */
   stopped: () => boolean;
   /** Asked between micro-batches too: nobody listens any more. */
   abandoned?: () => boolean;
-  compile: Compile;
+  compile: Compile<M>;
+  /** Needed where `train.evaluateAnswers` asks for answers: what gives them stands behind training. */
+  openAnswers?: (model: M, plan: Plan, stopped: () => boolean) => Promise<OpenAnswers>;
   startLoader: (settings: EncoderSettings) => Loader;
   /** Go on with the run in the output folder, from its newest checkpoint or the one that is named. */
   resume?: true | string;
@@ -50,14 +60,14 @@ export interface RunOptions {
   entering?: (step: number, rows: number[]) => void;
 }
 
-/** Pixels that may wait in memory, decoded ahead of the trainer. */
-const lookAheadBytes = 128 * 2 ** 20;
-
 /**
  * A whole run in this thread, from a config to its run folder. The output folder is touched only when data and model
  * have been found good; where it is stopped before that, it ends without a `finish`. Nobody else writes in it meanwhile.
  */
-export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGenerator<TrainEvent> {
+export async function* run<M extends CompiledModel>(
+  loaded: LoadedConfig,
+  options: RunOptions<M>,
+): AsyncGenerator<TrainEvent> {
   const { output } = loaded.config;
   const { overwrite, resume, claim = newClaim() } = options;
   const mayHoldRun = overwrite || resume !== undefined;
@@ -71,7 +81,8 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
       yield origin.finished;
       return;
     }
-    const plan = yield* makePlan(loaded, options.stopped, origin.checkpoint?.state.lost);
+    const cut = origin.checkpoint ? withCutOf(loaded, origin.checkpoint.state.config) : loaded;
+    const plan = yield* makePlan(cut, options.stopped, origin.checkpoint?.state.lost);
     if (!plan) return;
     const lock = async () => {
       if (!isThere) await lockOutput(output, claim);
@@ -83,18 +94,20 @@ export async function* run(loaded: LoadedConfig, options: RunOptions): AsyncGene
   }
 }
 
-async function* runPlan(
+async function* runPlan<M extends CompiledModel>(
   loaded: LoadedConfig,
   plan: Plan,
   origin: Origin,
-  options: RunOptions & { lock: () => Promise<void> },
+  options: RunOptions<M> & { lock: () => Promise<void> },
 ): AsyncGenerator<TrainEvent> {
-  const model = await options.compile(compileOptionsOf(loaded));
+  const model = await options.compile(compileOptionsOf({ ...loaded, config: plan.config }));
   const loader = options.startLoader(plan.encoder);
+  let answers: OpenAnswers | undefined;
   try {
     const identity = await identityOf(loaded, plan, model);
     yield* checkRepeat(loaded, identity, thisMachine(model.threads));
     const interrupted = origin.checkpoint && (yield* takeUp(origin.checkpoint, plan, model, identity));
+    if (plan.answerRows.length > 0) answers = await answersOf(model, plan, options);
     if (options.stopped()) return;
     await options.lock();
     const start = startOf(plan, model, resumedOf(origin));
@@ -102,7 +115,7 @@ async function* runPlan(
     const folder = await openFolder(recordOf(loaded, plan, start, { identity, origin }), origin, plan);
     const images = new ImagesAtHand(model.vision?.embedder.find);
     const rows = rowLoaders(plan, loader, images, origin.checkpoint?.state.lost);
-    const events = eventsOf(start, plan, model, rows, { ...options, interrupted });
+    const events = eventsOf(start, plan, { step: model, rows, answers }, { ...options, interrupted });
     yield* record(events, {
       folder,
       writeAdapter: model.writeAdapter,
@@ -111,6 +124,7 @@ async function* runPlan(
       stepsBefore: interrupted?.state.step,
     });
   } finally {
+    await answers?.close();
     await loader.close();
     await model.close();
   }
@@ -141,12 +155,28 @@ function rowLoaders(
   return [loaderOf(train, sizes.train), ...(validation ? [loaderOf(validation, sizes.validation!)] : [])];
 }
 
+function answersOf<M extends CompiledModel>(
+  model: M,
+  plan: Plan,
+  { openAnswers, stopped }: RunOptions<M>,
+): Promise<OpenAnswers> {
+  if (!openAnswers) throw new TypeError('train.evaluateAnswers expected a run that is told how to answer');
+  return openAnswers(model, plan, stopped);
+}
+
+type LoopOptions = Pick<RunOptions, 'stopped' | 'abandoned' | 'entering'> & Pick<LoopInput, 'interrupted'>;
+
+interface Opened {
+  step: CompiledModel;
+  rows: SplitRows[];
+  answers?: OpenAnswers;
+}
+
 async function* eventsOf(
   start: StartEvent,
   plan: Plan,
-  step: CompiledModel,
-  rows: SplitRows[],
-  { stopped, abandoned, entering, interrupted }: RunOptions & Pick<LoopInput, 'interrupted'>,
+  { step, rows, answers }: Opened,
+  { stopped, abandoned, entering, interrupted }: LoopOptions,
 ): AsyncGenerator<StartEvent | NoticeEvent | SkipEvent | LoopEvent> {
   yield start;
   const { settings, gapRows, course } = plan;
@@ -158,6 +188,7 @@ async function* eventsOf(
     train,
     validation,
     gapRows,
+    answers,
     course,
     settings,
     vision,
@@ -221,6 +252,7 @@ function startOf(plan: Plan, model: CompiledModel, resumed: StartEvent['resumed'
     epochs: plan.config.train.epochs,
     totalSteps: plan.settings.totalSteps,
     sharing: plan.sharing,
+    memory: plan.memory,
     decisions: [
       ...plan.decisions,
       ...decisions,
@@ -275,12 +307,12 @@ function recordOf(
     skipped: [...skipped, ...lost.map(({ split, row, reason }) => ({ split, row, reason }))],
     ...(origin.checkpoint && origin.record?.files && { files: origin.record.files }),
     identity,
-    config: { file: loaded.file, given: givenWords(loaded), resolved: loaded.config },
+    config: { file: loaded.file, given: givenWords(loaded), resolved: plan.config },
   };
 }
 
 /** What somebody wrote, in the file or on the command line. */
 function givenWords({ decisions }: LoadedConfig): Record<string, unknown> {
-  const given = decisions.filter(({ from }) => from !== 'default');
+  const given = decisions.filter(({ from }) => from === 'file' || from === 'command line');
   return Object.fromEntries(given.map(({ key, value }) => [key, value]));
 }

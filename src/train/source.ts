@@ -15,6 +15,9 @@ export interface SampleSource {
   stream(batches: Iterable<number[]>): AsyncGenerator<LoadedSample[]>;
 }
 
+/** Pixels that may wait in memory, decoded ahead of the trainer. */
+export const lookAheadBytes = 128 * 2 ** 20;
+
 export interface SourceOptions {
   /** Reads, decodes and encodes one row; nothing where it is to be skipped. */
   load(index: number): Promise<Sample | undefined>;

@@ -1,6 +1,6 @@
 /** A run's curves for TensorBoard: which figures of an event become scalars, and under which tags. */
 import { openEventFile, type Scalar } from '../formats/tfevents.ts';
-import type { Evaluation, Scores, StepEvent, TrainEvent } from './events.ts';
+import type { Evaluation, GivenAnswers, Scores, StepEvent, TrainEvent } from './events.ts';
 
 /** The scalars of an event at its step; none where the event has no curve. */
 export function scalarsOf(event: TrainEvent): { step: number; scalars: Scalar[] } | undefined {
@@ -27,11 +27,12 @@ function stepScalars(event: StepEvent): [string, number | null][] {
 }
 
 function evaluationScalars(event: Evaluation): [string, number | null][] {
-  const { train, gap } = event;
+  const { train, gap, answers } = event;
   return [
     ...scoreScalars('validation', event),
     ...(train ? scoreScalars('train_sample', train) : []),
     ...(gap ? gapScalars(gap) : []),
+    ...(answers ? answerScalars(answers) : []),
   ];
 }
 
@@ -51,6 +52,15 @@ function gapScalars({ value, low, high }: NonNullable<Evaluation['gap']>): [stri
     ['validation/gap', value],
     ['validation/gap_low', low],
     ['validation/gap_high', high],
+  ];
+}
+
+/** Of answers that were given, unlike `validation/exact_match`. */
+function answerScalars({ exactMatch, f1, floor }: GivenAnswers): [string, number][] {
+  return [
+    ['answers/exact_match', exactMatch],
+    ['answers/f1', f1],
+    ['answers/floor', floor],
   ];
 }
 

@@ -81,7 +81,7 @@ export function createStopFlag(): StopFlag {
   return { buffer: new SharedArrayBuffer(4) };
 }
 
-/** Ask to stop at the next step boundary and to keep what was learned. */
+/** Ask to stop after the micro-batch under way and to keep what was learned. */
 export function raise(flag: StopFlag): void {
   Atomics.compareExchange(new Int32Array(flag.buffer), 0, 0, 1);
 }

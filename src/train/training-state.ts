@@ -1,5 +1,5 @@
 import type { AdamWState } from '../optim/adamw.ts';
-import type { FinishEvent } from './events.ts';
+import { noneYet, type Standing } from './best.ts';
 import { type NumbersState, startNumbers } from './numbers.ts';
 
 /**
@@ -11,7 +11,8 @@ export interface TrainingState {
   step: number;
   /** The step of the last evaluation; 0 is the one before step 1, null where there was none. */
   evaluated: number | null;
-  best: FinishEvent['best'];
+  /** Which evaluation was the best, and how long ago. */
+  standing: Standing;
   /** Timing: since training began, the time between a stop and its resume left out. */
   seconds: number;
   /** What the watch over the run's numbers remembers of the last steps. */
@@ -25,5 +26,5 @@ export interface Interrupted {
 }
 
 export function freshState(): TrainingState {
-  return { step: 0, evaluated: null, best: null, seconds: 0, numbers: startNumbers() };
+  return { step: 0, evaluated: null, standing: noneYet, seconds: 0, numbers: startNumbers() };
 }

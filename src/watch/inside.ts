@@ -1,10 +1,18 @@
 import { realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { LorikeetError } from '../errors.ts';
+import { scorecardFile, scoredSplits } from '../report/read-scorecards.ts';
 import { runFiles } from '../train/run-folder.ts';
 
 const { record, metrics, scores } = runFiles;
-const read = [record, metrics, scores, `${scores}/start.jsonl`, `${scores}/last.jsonl`];
+const read = [
+  record,
+  metrics,
+  scores,
+  `${scores}/start.jsonl`,
+  `${scores}/last.jsonl`,
+  ...scoredSplits.map(scorecardFile),
+];
 
 /**
  * Refuses a run folder whose files are links that lead out of it: what is served then is the folder's own. The pictures

@@ -16,6 +16,11 @@ function lorikeetCharts(where) {
       { label: 'tokens right', of: 'evaluations', column: 3, color: 0 },
       { label: 'answers exact', of: 'evaluations', column: 4, color: 1 },
     ] },
+    { title: 'Answers given', unit: 'share of the rows that are asked', shown: percent, lines: [
+      { label: 'right', of: 'evaluations', column: 6, color: 0 },
+      { label: 'token F1', of: 'evaluations', column: 7, color: 1 },
+      { label: 'floor', of: 'evaluations', column: 8, color: 3, faint: true },
+    ] },
     { title: 'Gradient norm', unit: 'before clipping', shown: digits, lines: [
       { label: 'norm', of: 'steps', column: 2, color: 0 },
     ] },

@@ -2,7 +2,10 @@
 
 /** Step, loss, gradient norm, learning rate; null where the line does not say. */
 export type StepPoint = [step: number, ...(number | null)[]];
-/** Step, then of the validation rows loss, answer loss, token accuracy, exact match; then the training rows' loss. */
+/**
+ * Step, then of the validation rows loss, answer loss, token accuracy, exact match; then the training rows' loss; then of
+ * given answers exact match, token F1, floor.
+ */
 export type EvaluationPoint = [step: number, ...(number | null)[]];
 
 export interface MetricsLine {
@@ -41,7 +44,9 @@ export function readMetricsLine(text: string): MetricsLine {
   if (line.type !== 'baseline' && line.type !== 'evaluate') return {};
   const train = asObject(line.train);
   const accuracies = [figure(line.tokenAccuracy), figure(line.exactMatch)];
-  return { evaluation: [step, loss, figure(line.answerLoss), ...accuracies, figure(train.loss)] };
+  const { exactMatch, f1, floor } = asObject(line.answers);
+  const answers = [exactMatch, f1, floor].map(figure);
+  return { evaluation: [step, loss, figure(line.answerLoss), ...accuracies, figure(train.loss), ...answers] };
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LorikeetError } from '../errors.ts';
 import { readRecord } from '../report/read-record.ts';
+import { scorecardFile, scoredSplits } from '../report/read-scorecards.ts';
 import { type RunRecord, type RunStatus, runFiles } from '../train/run-folder.ts';
 import { shortHash } from './hash.ts';
 
@@ -114,7 +115,8 @@ function recordOf(folder: string): RunRecord | undefined {
 }
 
 function scoreStamps(folder: string): string[] {
-  return ['start.jsonl', 'last.jsonl'].map((name) => stampOf(join(folder, runFiles.scores, name)));
+  const rows = ['start.jsonl', 'last.jsonl'].map((name) => join(runFiles.scores, name));
+  return [...rows, ...scoredSplits.map(scorecardFile)].map((name) => stampOf(join(folder, name)));
 }
 
 /** Changes when the file does; costs no reading of it. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createProgress } from '../../src/cli/progress.ts';
+import { describeStart } from '../../src/cli/start.ts';
 import type { StartEvent, StepEvent, TrainEvent } from '../../src/train/events.ts';
 import { trainCheck } from '../check/split-check.ts';
 
@@ -131,13 +132,73 @@ describe('the story of a run', () => {
     expect(steps.length).toBeLessThan(6);
   });
 
+  it('tells the answers that were given beside the floor, and that some did not end', () => {
+    const scores = {
+      loss: 1,
+      rows: 9,
+      tokens: 50,
+      tokenAccuracy: 0.5,
+      exactMatch: 0.25,
+      answerLoss: 2,
+      calibrationError: 0,
+    };
+    const answers = {
+      rows: 8,
+      answers: 1200,
+      exactMatch: 0.5,
+      interval: { low: 0.25, high: 0.751 },
+      f1: 0.61,
+      floor: 0.34,
+      cut: 3,
+      seconds: 1,
+    };
+    const evaluation: TrainEvent = { type: 'evaluate', step: 5, ...scores, answers, best: true, seconds: 2 };
+    const text = told([start, evaluation], false, () => 0);
+    expect(text).toContain(
+      '1,200 answers given: 50.0 % [25.0, 75.1] right, token F1 61.0 %, floor 34.0 %, 3 did not end  (best so far)',
+    );
+    const alone = { ...answers, interval: null, cut: 0 };
+    expect(told([start, { ...evaluation, answers: alone }], false, () => 0)).toContain(
+      '1,200 answers given: 50.0 % right, token F1 61.0 %, floor 34.0 %  (best so far)',
+    );
+    const answering: TrainEvent = {
+      type: 'scoring',
+      step: 5,
+      part: 'answers',
+      rows: 7,
+      totalRows: 64,
+      secondsLeft: 70,
+    };
+    expect(told([start, answering], true, () => 0)).toContain(
+      'answering after step 5  7/64 questions  1 min 10 s left',
+    );
+  });
+
+  it('says that it ended early, and by what figure', () => {
+    const finish: TrainEvent = {
+      type: 'finish',
+      status: 'finished',
+      step: 300,
+      totalSteps: 576,
+      best: { step: 200, loss: 0.5, metric: 'answers.exactMatch', value: 0.75 },
+      stoppedEarly: { patience: 2, bestStep: 200 },
+      seconds: 9,
+      peakMemory: 2 ** 30,
+    };
+    const text = told([start, finish], false, () => 0);
+    expect(text).toContain(
+      'Done early: 300 of 576 steps in 9 s. The exact match of given answers was best at step 200 and no better in 2 evaluations since.',
+    );
+    expect(text).toContain('runs/first/best  (exact match of given answers 75.0 % at step 200)');
+  });
+
   it('ends with where things are', () => {
     const finish: TrainEvent = {
       type: 'finish',
       status: 'stopped',
       step: 7,
       totalSteps: 576,
-      best: { step: 5, loss: 0.5 },
+      best: { step: 5, loss: 0.5, metric: 'loss', value: 0.5 },
       seconds: 9,
       peakMemory: 2 ** 30,
     };
@@ -174,5 +235,37 @@ describe('rows that are lost on the way', () => {
     expect(text).not.toContain('norm of 14');
     expect(text).toContain('Further warnings of this kind stand in metrics.jsonl alone.');
     expect(text).toContain('Warning: step 15: stuck');
+  });
+});
+
+describe('the line of pictures at the start', () => {
+  const told = (decisions: StartEvent['decisions']) =>
+    /Vision +(.*)/.exec(describeStart({ ...start, decisions }))?.[1];
+
+  it('says how many are known, or why none is kept', () => {
+    const kept = { what: 'vision cache', value: 'f32', reason: 'frozen' };
+    const known = { what: 'pictures known', value: '12 of 314', reason: 'in a folder' };
+    expect(told([kept, known])).toBe(
+      '12 of 314 pictures known already; each other passes the tower once and is kept as f32',
+    );
+    expect(told([{ ...kept, value: 'off', reason: 'the vision tower is trained' }])).toBe(
+      'pictures pass the tower whenever they are needed: the vision tower is trained',
+    );
+  });
+});
+
+describe('the line of memory at the start', () => {
+  const told = (memory: StartEvent['memory']) =>
+    /Memory +(.*)/.exec(describeStart({ ...start, memory }))?.[1];
+
+  it('says what the run needs of what there is, and what was picked and why', () => {
+    const picked = [{ what: 'train.recompute', value: true, reason: 'keeping activations needs 14.2 GB' }];
+    expect(told({ needed: 1.9e9, limit: { bytes: 12e9, from: 'memory' }, picked })).toBe(
+      'about 1.90 GB of 12.0 GB that `memory` allows, mapped weights not counted; train.recompute true (keeping activations needs 14.2 GB)',
+    );
+    expect(told({ needed: 5e8, limit: { bytes: 2e10, from: 'machine' }, picked: [] })).toBe(
+      'about 500.0 MB of 20.0 GB that this machine has left, mapped weights not counted',
+    );
+    expect(told(undefined)).toBeUndefined();
   });
 });

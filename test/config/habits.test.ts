@@ -21,6 +21,19 @@ describe('meaningOf', () => {
     }
   });
 
+  it.each([
+    ['early_stopping_patience', 'Use train.patience.'],
+    ['early_stopping', 'Use train.patience: evaluations in a row'],
+    ['metric_for_best_model', 'Use train.bestBy.'],
+    ['greater_is_better', 'Leave it out: train.bestBy knows'],
+    ['load_best_model_at_end', 'Leave it out: output/best is always kept'],
+    ['predict_with_generate', 'Use train.evaluateAnswers: how many validation rows'],
+    ['generation_max_length', 'Leave it out: an answer in an evaluation is cut after 128 tokens'],
+    ['early_stopping_threshold', 'Leave it out: every improvement counts'],
+  ])('answers %s: %s', (key, words) => {
+    expect(meaningOf(key, 'train')).toContain(words);
+  });
+
   it('lists what a section knows where nothing is near', () => {
     expect(meaningOf('frobnicate', 'image')).toBe('image knows: minPixels, maxPixels, sixteenBit.');
     expect(meaningOf('frobnicate', '')).toBe(`The file knows: ${wordsOf('').join(', ')}.`);
@@ -63,6 +76,7 @@ describe('words', () => {
       'train',
       'pack',
       'cache',
+      'memory',
       'output',
     ]);
   });

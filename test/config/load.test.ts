@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { bytesOf } from '../../src/config/byte-size.ts';
 import { defineConfig } from '../../src/config/define.ts';
 import { loadConfig, resolveConfig } from '../../src/config/load.ts';
 import { decoderLinears } from '../../src/config/schema.ts';
@@ -96,6 +97,8 @@ describe('a config', () => {
         evaluateEvery: 50,
         evaluateStart: true,
         gapRows: 64,
+        evaluateAnswers: 0,
+        bestBy: 'loss',
         recompute: true,
       },
       pack: { shareImages: true, maxTokens: 1024, maxBranches: 8, order: 'groups' },
@@ -155,6 +158,24 @@ describe('a config', () => {
     const { config } = await load(`${smallest}train: { learningRate: ${rate} }\n`);
     expect(config.train.learningRate).toBe(Number(rate));
   });
+
+  it.each([
+    ['12GB', 12e9],
+    ['800 MiB', 800 * 2 ** 20],
+    ['1.5gb', 1.5e9],
+    ['3000000000', 3e9],
+  ])('reads the memory %s as so many bytes', async (memory, bytes) => {
+    const { config } = await load(`${smallest}memory: ${memory}\n`);
+    expect(bytesOf(config.memory)).toBe(bytes);
+  });
+
+  it.each(['0', 'off', 'lots', '12 G', '-3GB', '[1GB]', '1e3000GB'])(
+    'refuses the memory %s',
+    async (memory) => {
+      const { message } = await problem(`${smallest}memory: ${memory}\n`);
+      expect(message).toMatch(/:4: memory expected a size such as 12GB or 800MiB, got /);
+    },
+  );
 
   it('keeps absolute paths and reads aliases', async () => {
     const { config } = await load('model: /m\ndata: { train: &t /t.jsonl, validation: *t }\noutput: /o\n');
@@ -259,6 +280,21 @@ describe('problems', () => {
       'image: { minPixels: 900, maxPixels: 800 }',
       'image.minPixels expected at most image.maxPixels 800, got 900',
     ],
+    [
+      'train: { evaluateAnswers: 8 }',
+      'train.evaluateAnswers is about evaluations, and there are none without data.validation',
+    ],
+    [
+      'train: { patience: 3 }',
+      'train.patience is about evaluations, and there are none without data.validation',
+    ],
+    [
+      'train: { bestBy: exactMatch }',
+      'train.bestBy is about evaluations, and there are none without data.validation',
+    ],
+    ['train: { bestBy: bleu }', 'train.bestBy expected one of loss, answerLoss, tokenAccuracy, exactMatch'],
+    ['train: { patience: 0 }', 'train.patience expected at least 1, got 0'],
+    ['train: { earlyStoppingPatience: 3 }', 'Use train.patience.'],
     ['adapter: ""', 'adapter expected text that is not empty'],
     ['epochs: 3', 'epochs is not a word of the config. It stands under train: train.epochs.'],
     ['train: { rank: 3 }', 'It stands under lora: lora.rank.'],
@@ -269,6 +305,32 @@ describe('problems', () => {
   ];
   it.each(refused)('%s', async (line, words) => {
     expect((await problem(`${smallest}${line}\n`)).message).toContain(words);
+  });
+
+  const waiting: [string, string][] = [
+    [
+      'train: { bestBy: answers.f1 }',
+      'train.bestBy the text "answers.f1" expected answers, but train.evaluateAnswers is 0. Say how many rows',
+    ],
+    [
+      'train: { bestBy: answers.exactMatch, evaluateAnswers: 0 }',
+      'expected answers, but train.evaluateAnswers is 0',
+    ],
+    [
+      'train: { patience: 2, evaluateEvery: 0 }',
+      'train.patience waits for evaluations, and train.evaluateEvery 0',
+    ],
+  ];
+  it.each(waiting)('%s, with validation data', async (line, words) => {
+    const set = ['data.validation=v.jsonl'];
+    expect((await problem(`${smallest}${line}\n`, set)).message).toContain(words);
+  });
+
+  it('takes what evaluations are asked for where they come', async () => {
+    const words = 'train: { evaluateAnswers: 8, bestBy: answers.f1, patience: 2 }\n';
+    const { config } = await load(`${smallest}${words}`, ['data.validation=v.jsonl']);
+    expect(config.train).toMatchObject({ evaluateAnswers: 8, bestBy: 'answers.f1', patience: 2 });
+    await expect(load(`${smallest}train: { evaluateAnswers: 0 }\n`)).resolves.toBeDefined();
   });
 
   const nested: [string, string][] = [

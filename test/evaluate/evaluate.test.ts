@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
@@ -6,6 +6,7 @@ import { openDataset } from '../../src/data/dataset.ts';
 import { describeEvaluation } from '../../src/evaluate/describe.ts';
 import { type EvaluatedEvent, type EvaluationEvent, evaluate } from '../../src/evaluate/evaluate.ts';
 import type { EvaluateOptions } from '../../src/evaluate/plan.ts';
+import type { Prediction } from '../../src/evaluate/prediction.ts';
 import { Engine } from '../../src/generate/engine.ts';
 import { compileStep } from '../../src/train/compile.ts';
 import { createEncoder, encoderSettings } from '../../src/train/encoder.ts';
@@ -201,11 +202,114 @@ describe('an evaluation', () => {
     await expect(strict).rejects.toMatchObject({ code: 'image', place: { row: 5 } });
   });
 
-  it('ends between two batches where it is asked to, and writes nothing', async () => {
+  describe('that ends too soon', () => {
+    /** 40 rows about as many pictures, so that they are answered in two batches. */
+    function manyPictures(): string {
+      const rows = Array.from({ length: 40 }, (_, i) => ({ ...tinyRows[i % 5], image: `${i}.png` }));
+      const folder = tinyRun({ rows });
+      rows.forEach(({ image }, i) => {
+        copyFileSync(join(folder, i % 2 === 0 ? 'a.png' : 'b.png'), join(folder, image));
+      });
+      return folder;
+    }
+
+    const readUnfinished = (folder: string) => {
+      const place = join(folder, 'run-evaluation-train-unfinished');
+      const lines = readFileSync(join(place, 'predictions.jsonl'), 'utf8').trim().split('\n');
+      const predictions: Prediction[] = lines.map((line) => JSON.parse(line));
+      return { place, predictions, card: JSON.parse(readFileSync(join(place, 'evaluation.json'), 'utf8')) };
+    };
+
+    /** Whatever came before the end, and what was thrown. */
+    async function passing(folder: string, options: EvaluateOptions, set: string[] = [], leaveAt = Infinity) {
+      const config = await loadConfig(join(folder, 'config.yaml'), { set });
+      const events: EvaluationEvent[] = [];
+      const run = async () => {
+        for await (const event of evaluate(config, { split: 'train', maxNewTokens: 2, ...options })) {
+          events.push(event);
+          if (events.length === leaveAt) break;
+        }
+      };
+      const error = await run().catch((error) => error);
+      return { events, error };
+    }
+
+    it('keeps what was answered before a picture that cannot be read, and says where', async () => {
+      const folder = manyPictures();
+      writeFileSync(join(folder, '37.png'), 'no picture');
+      const { events, error } = await passing(folder, {}, ['data.onBadRow=stop']);
+      expect(error).toMatchObject({ code: 'image', place: { row: 37 } });
+      const { place, predictions, card } = readUnfinished(folder);
+      // The first batch: rows weigh half as much again where another picture's questions come with them.
+      expect(predictions.map(({ row }) => row)).toEqual(Array.from({ length: 22 }, (_, i) => i));
+      expect(predictions.every(({ predicted, loss }) => typeof predicted === 'string' && loss! > 0)).toBe(
+        true,
+      );
+      const answers = 22 + predictions.filter(({ shuffled }) => shuffled).length;
+      const unfinished = { reason: error.message, answers, totalAnswers: 80 };
+      expect(events.at(-1)).toEqual({ type: 'unfinished', ...unfinished, folder: place });
+      expect(card).toMatchObject({ unfinished, split: 'train', model: { adapter: null } });
+      expect(existsSync(join(folder, 'run-evaluation-train'))).toBe(false);
+    });
+
+    it('keeps what was answered when it was stopped, and what is there from before', async () => {
+      const folder = manyPictures();
+      const whole = await passing(folder, {});
+      const kept = join(folder, 'run-evaluation-train/predictions.jsonl');
+      const before = readFileSync(kept, 'utf8');
+      const stop = new AbortController();
+      const config = await loadConfig(join(folder, 'config.yaml'));
+      const events: EvaluationEvent[] = [];
+      const options = { split: 'train', maxNewTokens: 2, against: 'base', signal: stop.signal } as const;
+      for await (const event of evaluate(config, options)) {
+        events.push(event);
+        // 32 of the other model's answers are there.
+        if (event.type === 'answering' && event.answers === 80 + 32) stop.abort();
+      }
+      expect(events.at(-1)).toMatchObject({
+        type: 'unfinished',
+        reason: 'it was stopped',
+        totalAnswers: 120,
+      });
+      const { predictions, place } = readUnfinished(folder);
+      expect(predictions).toHaveLength(40);
+      expect(predictions.filter(({ against }) => against).map(({ row }) => row)).toEqual(
+        Array.from({ length: 32 }, (_, i) => i),
+      );
+      const { predictions: all } = whole.events.at(-1) as EvaluatedEvent;
+      expect(predictions.map(({ against: _, ...own }) => own)).toEqual(all);
+      expect(readFileSync(kept, 'utf8')).toBe(before);
+      // One that comes to its end needs no half of an earlier one.
+      await passing(folder, {});
+      expect(existsSync(place)).toBe(false);
+    });
+
+    it('keeps what was answered where nobody waits for more', async () => {
+      const folder = manyPictures();
+      const { error } = await passing(folder, {}, [], 1);
+      expect(error).toBeUndefined();
+      const { predictions, card } = readUnfinished(folder);
+      expect(predictions).toHaveLength(22);
+      expect(card.unfinished.reason).toBe('nobody waited for its end');
+    });
+
+    it('goes with the run that is overwritten', async () => {
+      const folder = tinyRun();
+      await trained(folder);
+      const { events } = await passing(folder, {}, [], 1);
+      expect(events[0]).toMatchObject({ type: 'answering' });
+      expect(readdirSync(join(folder, 'run'))).toContain('evaluation-train-unfinished');
+      const config = await loadConfig(join(folder, 'config.yaml'));
+      for await (const _ of run(config, { ...inProcess, overwrite: true }));
+      expect(readdirSync(join(folder, 'run'))).not.toContain('evaluation-train-unfinished');
+    });
+  });
+
+  it('writes nothing where it was stopped before the first answer', async () => {
     const folder = tinyRun();
     const { events } = await told(folder, { signal: AbortSignal.abort() });
     expect(events.filter(({ type }) => type === 'evaluated')).toEqual([]);
-    expect(readdirSync(folder)).not.toContain('run-evaluation-validation');
+    expect(readdirSync(folder).filter((name) => name.includes('evaluation'))).toEqual([]);
   });
 
   it('never writes over what is not its own', async () => {

@@ -1,10 +1,12 @@
 /** A run of the demo's base on a little of the demo's data, by the command that users run. */
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeData } from '../../demo/make-data.ts';
 import { withoutTiming } from '../../src/train/events.ts';
 
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const base = fileURLToPath(new URL('../../demo/base', import.meta.url));
 
 export interface DemoRunOptions {
@@ -22,6 +24,7 @@ export async function writeDemoRun(folder: string, { scenes, train, lora }: Demo
     model: relative(folder, base),
     data: { train: 'data/train.jsonl', validation: 'data/validation.jsonl' },
     lora,
+    cache: { folder: 'cache' },
     train: { recompute: false, threads: 1, learningRate: 2e-3, ...train },
     output: 'run',
   };
@@ -51,4 +54,16 @@ export function metricsOf(run: string): { type: string; step: number }[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
+}
+
+/** The command on this config, to its end. */
+export function trainDemo(config: string): Promise<{ code: number | null; stderr: string }> {
+  const child = spawn(process.execPath, [main, 'train', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code, stderr }));
+  });
 }

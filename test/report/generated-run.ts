@@ -2,7 +2,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configSchema } from '../../src/config/schema.ts';
 import { stream } from '../../src/random.ts';
-import type { BaselineEvent, EvaluateEvent, FinishEvent, Scores, StepEvent } from '../../src/train/events.ts';
+import type {
+  BaselineEvent,
+  Best,
+  EvaluateEvent,
+  FinishEvent,
+  Scores,
+  StepEvent,
+} from '../../src/train/events.ts';
 import type { RowScore, TokenScore } from '../../src/train/row-scores.ts';
 import type { RunRecord } from '../../src/train/run-folder.ts';
 
@@ -36,7 +43,7 @@ export function generatedRun(changes: Partial<RunSize> = {}, seed = 1) {
     status: 'finished',
     step: size.steps,
     totalSteps: size.steps,
-    best: { step: size.steps, loss: lossAt(size.steps) + 0.05 },
+    best: bestOf(size.steps, lossAt(size.steps) + 0.05),
     seconds: size.steps * 2,
     peakMemory: 1.5e9,
   };
@@ -47,6 +54,10 @@ export function generatedRun(changes: Partial<RunSize> = {}, seed = 1) {
     start: scoredRows(0, 2, size, seed),
     last: scoredRows(size.steps, 0.55, size, seed),
   };
+}
+
+function bestOf(step: number, loss: number): Best {
+  return { step, loss, metric: 'loss', value: loss };
 }
 
 /** 10,000 steps, 200 evaluations, 50,000 validation tokens. */

@@ -30,6 +30,33 @@ const withConfig = (section: 'train' | 'image', words: object) => {
 const keysOf = (bibtex: string) => [...bibtex.matchAll(/^@\w+\{(\w+),/gm)].map(([, key]) => key);
 
 describe('the methods paragraph', () => {
+  it('says that patience ended it, and what the answers were', () => {
+    const given = {
+      rows: 40,
+      answers: 40,
+      exactMatch: 0.5,
+      interval: { low: 0.35, high: 0.65 },
+      f1: 0.6,
+      floor: 0.3,
+      cut: 0,
+      seconds: 1,
+    };
+    const events = run.events.map((event) => {
+      if (event.type === 'evaluate') return { ...event, answers: given };
+      if (event.type !== 'finish') return event;
+      const best = { ...event.best!, metric: 'answers.f1' as const, value: 0.6 };
+      return { ...event, best, stoppedEarly: { patience: 3, bestStep: 30 } };
+    });
+    const { markdown } = methodsOf(withRecord({ totalSteps: 200 }, events));
+    expect(markdown).toContain(
+      'Training ended after 60 of 200 optimizer steps of up to 16 rows, 3 epochs, when 3 evaluations in a row had not improved the token F1 of given answers on the validation data',
+    );
+    expect(markdown).toContain(
+      'Of 40 validation rows that were asked at every evaluation, with greedy decoding, the answers at step 60 were right in 50.0 % (95 % interval 35.0 % to 65.0 %, clustered bootstrap)',
+    );
+    expect(markdown).toContain('would be right in 30.0 %');
+  });
+
   it('says what the run did, with its numbers', () => {
     const { markdown } = whole();
     for (const words of [

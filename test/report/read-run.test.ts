@@ -95,7 +95,8 @@ describe('a run folder', () => {
     const story = readRun(folder);
     expect(story.steps).toEqual([lines[0]]);
     expect(story.evaluations).toEqual([lines[1]]);
-    expect(story.finish).toEqual(lines[2]);
+    // One figure chose the best then.
+    expect(story.finish).toEqual({ ...lines[2], best: { step: 1, loss: 2, metric: 'loss', value: 2 } });
     expect(story.record?.config?.resolved).toEqual({
       model: '/m',
       data: {},

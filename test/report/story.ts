@@ -70,7 +70,7 @@ export function makeStory(options: StoryOptions = {}): RunStory {
           status: 'finished' as const,
           step: done,
           totalSteps: steps,
-          best: best ? { step: best.step, loss: best.loss } : null,
+          best: best ? { step: best.step, loss: best.loss, metric: 'loss' as const, value: best.loss } : null,
           seconds: done * 5.2 + 300,
           peakMemory: 3.4e9,
         }

@@ -1,14 +1,17 @@
 /**
  * One line checks an op: the emitted forward against the evaluator, and the emitted gradient of a random
- * weighted sum of the output against central differences of the evaluator in float64.
+ * weighted sum of the output against central differences of the evaluator in float64. What memory plans take for
+ * its size is held against what came.
  */
 import { expect } from 'vitest';
 import { backward } from '../../src/autodiff/backward.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Value } from '../../src/graph/ir.ts';
-import type { Shape } from '../../src/graph/shape.ts';
+import { type Lengths, type Shape, splitDim } from '../../src/graph/shape.ts';
 import { verify } from '../../src/graph/verify.ts';
 import { stream } from '../../src/random.ts';
+import { emit } from '../../src/runtime/emit.ts';
+import { typesOf } from '../../src/runtime/onnx-types.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { evaluate, type Feeds } from './evaluate.ts';
 
@@ -72,6 +75,13 @@ export async function checkOp(
     ),
   );
   await session.close();
+  const types = typesOf(emit(finished, 'cpu').model, lengthsOf(operands));
+  expect(types.get('y')!.dims, 'size in memory plans').toEqual(probe.shape);
+  for (const { name } of finished.outputs)
+    expect(
+      types.get(name)!.dims.reduce((count, length) => count * length, 1),
+      `size of ${name} in memory plans`,
+    ).toBe(results[name].length);
   expectClose(results.y as Float32Array, probe.data, tolerance, 'forward');
   for (const value of floats) {
     const name = (finished.nodes[value].attributes as { name: string }).name;
@@ -79,6 +89,18 @@ export async function checkOp(
     const found = results[`d${value}`] ?? new Float32Array(expected.length);
     expectClose(found as Float32Array, expected, Math.max(tolerance, 5e-6), `gradient of ${name}`);
   }
+}
+
+/** What the symbols of the operands' shapes were fed as. */
+function lengthsOf(operands: readonly OperandSpec[]): Lengths {
+  return Object.fromEntries(
+    operands.flatMap(({ shape, fed }) =>
+      shape.flatMap((dim, i) => {
+        const { factor, symbol } = splitDim(dim);
+        return symbol === undefined ? [] : [[symbol, fed![i] / factor]];
+      }),
+    ),
+  );
 }
 
 function centralDifferences(objective: () => number, feeds: Feeds, name: string): Float64Array {

@@ -60,6 +60,7 @@ export async function trainCase(
       totalSteps: countSteps(used, accumulation, epochs, maxSteps),
       evaluateEvery: 1000,
       evaluateStart: false,
+      bestBy: 'loss',
       maxTokens,
       seed: 1,
       recompute: true,

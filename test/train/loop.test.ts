@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LorikeetError } from '../../src/errors.ts';
+import type { AnswerRows } from '../../src/train/answers.ts';
 import { type CourseStep, course } from '../../src/train/course.ts';
-import type { BaselineEvent } from '../../src/train/events.ts';
+import type { BaselineEvent, FinishEvent } from '../../src/train/events.ts';
 import { type LoopEvent, type LoopInput, type LoopSettings, trainingLoop } from '../../src/train/loop.ts';
 import { createSource } from '../../src/train/source.ts';
 import type { CompiledStep } from '../../src/train/step.ts';
@@ -29,6 +30,7 @@ const defaults: LoopSettings = {
   maxGradNorm: 0.2,
   evaluateEvery: 2,
   evaluateStart: false,
+  bestBy: 'loss',
   maxTokens: 1000,
   seed: 1,
   recompute: true,
@@ -242,6 +244,93 @@ describe('training loop', () => {
     const winner = evaluations.find((event) => event.loss === lowest)!;
     expect(evaluations.some((event) => !event.best)).toBe(true);
     expect(events.at(-1)).toMatchObject({ best: { step: winner.step, loss: lowest } });
+  });
+
+  describe('with patience', () => {
+    /** Answers that are right so often, evaluation by evaluation; the loop asks for them at the steps it names. */
+    function scripted(shares: number[]) {
+      const asked: number[] = [];
+      const answers: AnswerRows = {
+        rows: [0, 1],
+        async *answer(step) {
+          yield { type: 'scoring', step, part: 'answers', rows: 1, totalRows: 2, secondsLeft: 0 };
+          asked.push(step);
+          const exactMatch = shares[asked.length - 1];
+          const given = {
+            rows: 2,
+            answers: 2,
+            interval: null,
+            f1: 1 - exactMatch,
+            floor: 0.5,
+            cut: 0,
+            seconds: 0,
+          };
+          return { answers: { ...given, exactMatch } };
+        },
+      };
+      return { answers, asked };
+    }
+
+    const waiting = { evaluateEvery: 1, patience: 2 } as const;
+
+    it.each([
+      ['answers.exactMatch', [0.1, 0.4, 0.3, 0.4, 0.9, 0.9], 4, 2, 0.4],
+      ['answers.f1', [0.9, 0.2, 0.2, 0.1, 0.3, 0.4], 6, 4, 0.9],
+    ] as const)(
+      'ends when %s got no better in two evaluations',
+      async (bestBy, shares, end, bestStep, value) => {
+        const { answers, asked } = scripted([...shares]);
+        const events = await collect({ ...inputOf({ ...waiting, bestBy }), answers });
+        expect(asked).toEqual([1, 2, 3, 4, 5, 6].slice(0, end));
+        const isEarly = end < 6;
+        expect(events.at(-1)).toMatchObject({ type: 'finish', status: 'finished', step: end, totalSteps: 6 });
+        expect(events.at(-1)).toMatchObject({ best: { step: bestStep, metric: bestBy, value } });
+        const early = isEarly ? { patience: 2, bestStep } : undefined;
+        expect((events.at(-1) as FinishEvent).stoppedEarly).toEqual(early);
+        const best = events.flatMap((event) => (event.type === 'evaluate' && event.best ? [event.step] : []));
+        expect(best.at(-1)).toBe(bestStep);
+      },
+    );
+
+    it('does not count the model before step 1, which no adapter stands for', async () => {
+      const { answers, asked } = scripted([1, 0.1, 0.2, 0.2, 0.2, 0.2]);
+      const settings = { ...waiting, bestBy: 'answers.exactMatch', evaluateStart: true } as const;
+      const events = await collect({ ...inputOf(settings), answers });
+      expect(asked).toEqual([0, 1, 2, 3, 4]);
+      expect(events.at(-1)).toMatchObject({ step: 4, stoppedEarly: { patience: 2, bestStep: 2 } });
+      expect(events[1]).toMatchObject({ type: 'baseline', answers: { exactMatch: 1 } });
+    });
+
+    it('by the loss ends a run whose loss overshoots', async () => {
+      const changes = { learningRate: 3, maxGradNorm: 100, evaluateEvery: 1 };
+      const losses = (await collect(inputOf(changes))).flatMap((event) =>
+        event.type === 'evaluate' ? [event.loss] : [],
+      );
+      // The first evaluation that was no better than one before it, found without the loop.
+      const worse = losses.findIndex((loss, i) => i > 0 && loss >= Math.min(...losses.slice(0, i)));
+      expect(worse).toBeGreaterThan(0);
+      expect(worse).toBeLessThan(losses.length - 1);
+      const events = await collect(inputOf({ ...changes, patience: 1 }));
+      expect(events.at(-1)).toMatchObject({
+        status: 'finished',
+        step: worse + 1,
+        stoppedEarly: { patience: 1, bestStep: worse },
+      });
+    });
+
+    it('tells nothing of an evaluation whose answers were given up', async () => {
+      const { answers } = scripted([0]);
+      const givenUp: AnswerRows = {
+        ...answers,
+        async *answer(step) {
+          yield* answers.answer(step);
+          return undefined;
+        },
+      };
+      const events = await collect({ ...inputOf({ totalSteps: 1 }), answers: givenUp });
+      expect(events.map(({ type }) => type)).toEqual(['estimate', 'step', 'scoring', 'save', 'finish']);
+      expect(events.at(-1)).toMatchObject({ status: 'stopped', best: null });
+    });
   });
 
   it('stops at a step boundary and says so', async () => {

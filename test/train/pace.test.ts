@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createPace } from '../../src/train/pace.ts';
+import { createPace, tokensToAnswer } from '../../src/train/pace.ts';
 
 describe('pace', () => {
   const totals = { tokens: 1000, evaluations: 2, tokensPerEvaluation: 100, evaluationShare: 0.5 };
@@ -21,5 +21,16 @@ describe('pace', () => {
     expect(pace.secondsLeft()).toBeCloseTo(5 + 3);
     pace.evaluated(4);
     expect(pace.secondsLeft()).toBeCloseTo(5);
+  });
+
+  it('counts an answer by its prompt and, far dearer, by its tokens', () => {
+    const sizes = [
+      { tokens: 300, labelTokens: 5, pixelBytes: 0 },
+      { tokens: 1000, labelTokens: 90, pixelBytes: 0 },
+      { tokens: 200, labelTokens: 3, pixelBytes: 0 },
+    ];
+    // Between the 27 and the 63 tokens of a prompt that were measured.
+    expect(tokensToAnswer([0, 2], sizes)).toBeGreaterThan(500 + 8 * 27);
+    expect(tokensToAnswer([0, 2], sizes)).toBeLessThan(500 + 8 * 63);
   });
 });

@@ -192,6 +192,7 @@ describe('training on packs', () => {
         maxGradNorm: 1,
         evaluateEvery: 1000,
         evaluateStart: false,
+        bestBy: 'loss',
         maxTokens,
         seed: 1,
         recompute: true,

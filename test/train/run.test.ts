@@ -80,13 +80,15 @@ describe('a run', () => {
   });
 
   it('tells a fresh adapter at a low rate what is usual', async () => {
+    const folder = tinyRun();
+    await collect(folder, { set: ['train.maxSteps=1', 'output=trained'], compile: inProcess.compile });
     const notices = async (set: string[]) => {
-      const events = await collect(tinyRun(), { set: ['train.maxSteps=1', ...set] });
+      const events = await collect(folder, { set: ['train.maxSteps=1', ...set], overwrite: true });
       return events.flatMap((event) => (event.type === 'notice' ? [event.text] : [])).join();
     };
     expect(await notices(['train.learningRate=5e-6'])).toContain('1e-4 is usual');
     expect(await notices(['train.learningRate=1e-4'])).toBe('');
-    expect(await notices(['train.learningRate=5e-6', 'adapter=elsewhere'])).toBe('');
+    expect(await notices(['train.learningRate=5e-6', 'adapter=trained/adapter'])).toBe('');
   });
 
   it('clips never at 0, and evaluates at the end alone at 0', async () => {

@@ -76,6 +76,25 @@ describe('the scalars of a run', () => {
     });
   });
 
+  it('tell the answers that were given from the likeliest tokens', () => {
+    const answers = {
+      rows: 8,
+      answers: 9,
+      exactMatch: 0.5,
+      interval: null,
+      f1: 0.625,
+      floor: 0.375,
+      cut: 1,
+      seconds: 2,
+    };
+    expect(asObject({ ...evaluation, answers })).toEqual({
+      ...asObject(evaluation),
+      'answers/exact_match': 0.5,
+      'answers/f1': 0.625,
+      'answers/floor': 0.375,
+    });
+  });
+
   it('begin at step 0 where the base was scored, and leave out what was not measured', () => {
     const baseline: BaselineEvent = { type: 'baseline', step: 0, seconds: 1, ...scores, answerLoss: null };
     expect(scalarsOf(baseline)?.step).toBe(0);

@@ -13,10 +13,16 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import type { CacheConfig } from '../../src/config/schema.ts';
+import { openDataset } from '../../src/data/dataset.ts';
+import { PrefixFinder } from '../../src/data/shared-prefix.ts';
 import { type EvaluatedEvent, evaluate } from '../../src/evaluate/evaluate.ts';
+import { compileStep } from '../../src/train/compile.ts';
+import { createEncoder, encoderSettings } from '../../src/train/encoder.ts';
 import type { FinishEvent, TrainEvent } from '../../src/train/events.ts';
 import { type RunOptions, run } from '../../src/train/run.ts';
-import { inProcess, tinyRun } from './tiny-run.ts';
+import { relativeL2 } from '../support/parity.ts';
+import { inProcess, tinyRows, tinyRun } from './tiny-run.ts';
 
 interface Told {
   events: TrainEvent[];
@@ -67,6 +73,8 @@ describe('a run that keeps its pictures', () => {
     const learned = adapterOf(folder);
     expect(existsSync(cacheOf(folder))).toBe(false);
     expect(without.finish.pictures!.computed).toBeGreaterThan(2);
+    expect(without.notices).toEqual([]);
+    expect(without.decision('vision cache')!.value).toBe('off');
     const computed = { computed: 2, fromDisk: 0, replaced: 0 };
     const cases: [string, string[], () => void, object][] = [
       ['in memory alone', ['cache.disk=off'], () => {}, computed],
@@ -163,6 +171,60 @@ describe('a run that keeps its pictures', () => {
     expect(later.figures).toEqual(expected.figures);
     expect(later.finish.pictures).toMatchObject({ computed: 1, fromDisk: 1 });
   });
+});
+
+it('gives packs the gradients of separate samples, to the same byte wherever their pictures came from', async () => {
+  const folder = tinyRun();
+  const { config } = await loadConfig(join(folder, 'config.yaml'));
+  const encoder = await createEncoder(encoderSettings(config));
+  const dataset = await openDataset(config.data.train, { name: 'train' });
+  const load = () => Promise.all(tinyRows.map(async (_, row) => encoder.load(await dataset.example(row))));
+  const packed = async () => {
+    const finder = new PrefixFinder();
+    const samples = await load();
+    for (const { encoded, images } of samples) finder.add(encoded, [images[0].content]);
+    const prefixes = finder.prefixes();
+    return samples.map((sample, i) => ({ ...sample, prefix: prefixes[i] }));
+  };
+  const address = { seed: 1, step: 1 };
+  // B of a fresh adapter is zero, and with it every gradient of A: this one was trained for some steps.
+  await train(folder, ['cache=off']);
+  const open = (cache: CacheConfig) =>
+    compileStep({
+      modelDir: config.model,
+      adapterDir: join(folder, 'run', 'adapter'),
+      recompute: true,
+      threads: 1,
+      seed: 1,
+      cache,
+    });
+  const steps = [
+    await open({ ...config.cache, memory: 'off', disk: 'off' }),
+    await open(config.cache), // cold, and then from memory
+  ];
+  const [without, cold] = [
+    await steps[0].gradients(await packed(), address),
+    await steps[1].gradients(await packed(), address),
+  ];
+  const warm = await steps[1].gradients(await packed(), address);
+  const later = await open(config.cache);
+  const read = await later.gradients(await packed(), address);
+  for (const found of [cold, warm, read]) expect(found).toEqual(without);
+  expect(steps[1].vision!.embedder.facts).toMatchObject({ computed: 2, fromMemory: 2, fromDisk: 0 });
+  expect(later.vision!.embedder.facts).toMatchObject({ computed: 0, fromDisk: 2 });
+  const sum = new Map<string, Float64Array>();
+  for (const sample of await load()) {
+    const { gradients } = await later.gradients([sample], address);
+    for (const [name, values] of gradients)
+      sum.set(
+        name,
+        (sum.get(name) ?? new Float64Array(values.length)).map((value, i) => value + values[i]),
+      );
+  }
+  expect(sum.size).toBe(read.gradients.size);
+  for (const [name, values] of read.gradients)
+    expect(relativeL2(values, sum.get(name)!), name).toBeLessThan(1e-5);
+  for (const step of [...steps, later]) await step.close();
 });
 
 describe('what an entry depends on', () => {

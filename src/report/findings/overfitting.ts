@@ -1,6 +1,7 @@
 import { count, figure } from '../../words.ts';
 import { type Rise, riseOf } from '../curves.ts';
 import type { Finding } from '../findings.ts';
+import { metricWords } from '../glossary.ts';
 import type { RunStory } from '../run-story.ts';
 import { difference, mean, weight } from '../statistics.ts';
 
@@ -12,17 +13,24 @@ export function overfittingFindings(story: RunStory): Finding[] {
   const rise = riseOf(story.evaluations);
   const gap = gapEvidence(story);
   const fall = rise && trainingFall(story, rise);
-  if (gap.isAbove || fall) return [overfitting(rise && fall ? [riseText(rise), fall] : [], gap.text)];
+  if (gap.isAbove || fall) return [overfitting(story, rise && fall ? [riseText(rise), fall] : [], gap.text)];
   return [...(gap.wasThere ? [splitsDiffer(gap.text)] : []), ...(rise ? [bestEarly(story, rise)] : [])];
 }
 
-function overfitting(curves: string[], gap: string | undefined): Finding {
+/** The lowest loss need not be what chose it. */
+function useBest({ finish }: RunStory): string {
+  const metric = finish?.best?.metric ?? 'loss';
+  if (metric === 'loss') return 'Use the adapter in best/.';
+  return `The adapter in best/ is the one with the best ${metricWords[metric]}; train.bestBy: loss keeps this one.`;
+}
+
+function overfitting(story: RunStory, curves: string[], gap: string | undefined): Finding {
   return {
     kind: 'overfitting',
     title: 'The model does better on rows it trained on than on new ones',
     evidence: [...curves, ...(gap ? [gap] : [])].join(' '),
     suggestion:
-      'Use the adapter in best/. For the next run: fewer train.epochs, more rows, a lower lora.rank or ' +
+      `${useBest(story)} For the next run: fewer train.epochs, more rows, a lower lora.rank or ` +
       'train.learningRate, or some lora.dropout (0.05 to 0.1).',
   };
 }
@@ -89,12 +97,11 @@ function trainingFall({ steps }: RunStory, { best, last, atBest, atEnd }: Rise):
   return `The training loss fell in that time, from ${figure(a.value)} to ${figure(b.value)}.`;
 }
 
-function bestEarly({ evaluations }: RunStory, rise: Rise): Finding {
+function bestEarly(story: RunStory, rise: Rise): Finding {
   return {
     kind: 'best-early',
     title: 'The best adapter came long before the end',
-    evidence: `${riseText(rise)} ${count(evaluations.length, 'evaluation')} in all.`,
-    suggestion:
-      'Use the adapter in best/. For the next run: fewer train.epochs, or a lower train.learningRate.',
+    evidence: `${riseText(rise)} ${count(story.evaluations.length, 'evaluation')} in all.`,
+    suggestion: `${useBest(story)} For the next run: fewer train.epochs, or a lower train.learningRate.`,
   };
 }

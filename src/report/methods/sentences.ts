@@ -1,6 +1,7 @@
 /** What a run of Lorikeet did, sentence by sentence, each from its record; what the record does not hold is not said. */
 import { count, figure, number, percent } from '../../words.ts';
 import { configOf } from '../curves.ts';
+import { metricWords } from '../glossary.ts';
 import type { RunStory } from '../run-story.ts';
 import {
   bestOf,
@@ -91,8 +92,11 @@ const course: Sentence = (story) => {
       : epochs === undefined
         ? ''
         : `, ${count(epochs, 'epoch')}`;
+  const early = story.finish?.stoppedEarly;
   const ends = {
-    finished: `Training took ${count(step, 'optimizer step')}${each}${reached}`,
+    finished: early
+      ? `Training ended after ${step} of ${of ?? 'its'} optimizer steps${each}${reached}, when ${count(early.patience, 'evaluation')} in a row had not improved the ${metricWords[story.finish?.best?.metric ?? 'loss']} on the validation data`
+      : `Training took ${count(step, 'optimizer step')}${each}${reached}`,
     stopped: `Training was stopped after ${step} of ${of ?? 'its'} optimizer steps${each}${reached}`,
     failed: `Training failed after ${step} of ${of ?? 'its'} optimizer steps${each}${reached}`,
     running: `Training had done ${step} of ${of ?? 'its'} optimizer steps${each} when this was written${reached}`,
@@ -175,6 +179,16 @@ function listed(parts: string[]): string {
   return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 }
 
+const answers: Sentence = (story) => {
+  const given = finalOf(story)?.answers;
+  if (!given) return undefined;
+  const { rows, exactMatch, interval, f1, floor } = given;
+  const range = interval
+    ? ` (95 % interval ${percent(interval.low)} to ${percent(interval.high)}, clustered bootstrap)`
+    : '';
+  return say`Of ${count(rows, 'validation row')} that were asked at every evaluation, with greedy decoding, the answers at step ${finalOf(story)!.step} were right in ${percent(exactMatch)}${range} after trimming and lower-casing, with a token F1 of ${percent(f1)}; always giving the commonest training answer to the question would be right in ${percent(floor)}.`;
+};
+
 const gap: Sentence = (story) => {
   const last = finalOf(story);
   if (!last?.gap || !last.train) return undefined;
@@ -216,6 +230,7 @@ export const sentences: readonly Sentence[] = [
   shared,
   evaluation,
   figures,
+  answers,
   gap,
   chance,
   calibration,

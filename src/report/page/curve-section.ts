@@ -4,8 +4,16 @@ import { figure, number, percent } from '../../words.ts';
 import { gapThreshold } from '../findings/overfitting.ts';
 import { figureWords, lossAndAccuracy } from '../glossary.ts';
 import type { RunStory } from '../run-story.ts';
-import { accuracyPlot, answerLossPlot, bands, gapPlot, gradientPlot, lossPlot } from './plots.ts';
-import { plotFigures, type Section, section } from './section.ts';
+import {
+  accuracyPlot,
+  answerLossPlot,
+  answersPlot,
+  bands,
+  gapPlot,
+  gradientPlot,
+  lossPlot,
+} from './plots.ts';
+import { plotFigures, type Section, section, withCode } from './section.ts';
 
 export function curveSection(story: RunStory): Section {
   const loss = lossPlot(story);
@@ -13,6 +21,7 @@ export function curveSection(story: RunStory): Section {
   const answers = answerLossPlot(story);
   const accuracy = accuracyPlot(story);
   const gap = gapPlot(story);
+  const given = answersPlot(story);
   return section(
     'curves',
     'Curves',
@@ -20,6 +29,7 @@ export function curveSection(story: RunStory): Section {
     answers && [plotFigures([answers], 'wide'), answerLegend(story)],
     accuracy && html`<p>${lossAndAccuracy.short} ${lossAndAccuracy.same}</p>`,
     plotFigures([accuracy, gradientPlot(story)]),
+    given && html`<div class="beside">${plotFigures([given])}<p>${withCode(figureWords.answers)}</p></div>`,
     gap &&
       html`<div class="beside">${plotFigures([gap])}<div><p>${figureWords.gap}</p><p>${gapWords(story)}</p></div></div>`,
   );

@@ -118,6 +118,35 @@ export function accuracyPlot(story: RunStory): NamedPlot | undefined {
   return { name: 'accuracy', svg };
 }
 
+/** What the model says itself, beside what somebody scores who never looks. */
+export function answersPlot(story: RunStory): NamedPlot | undefined {
+  const evaluations = evaluationsOf(story).filter((point) => point.answers);
+  const last = evaluations.at(-1)?.answers;
+  if (!last) return undefined;
+  const svg = linePlot({
+    title: 'Answers given',
+    description: `${count(last.answers, 'answer')} to ${count(last.rows, 'validation row')}, always the same; nothing given but picture and question. Shaded: 95 of 100 resamples.`,
+    x: step,
+    y: { label: 'share', percent: true, from: 0, to: 1 },
+    series: [
+      {
+        name: 'right',
+        points: curve(evaluations, ({ answers }) => answers?.exactMatch),
+        interval: evaluations.flatMap(({ step: x, answers }) =>
+          answers?.interval ? [{ x, ...answers.interval }] : [],
+        ),
+        color: 0,
+      },
+      { name: 'token F1', points: curve(evaluations, ({ answers }) => answers?.f1), color: 2 },
+    ],
+    lines: [{ y: last.floor, label: 'floor' }],
+    shown: shownProbability,
+    width: 640,
+    height: 260,
+  });
+  return { name: 'answers', svg };
+}
+
 export function gradientPlot(story: RunStory): NamedPlot | undefined {
   const points = curve(story.steps, (point) => point.gradNorm);
   if (points.length === 0) return undefined;

@@ -7,6 +7,7 @@ import { findingsSection } from './findings-section.ts';
 import {
   accuracyPlot,
   answerLossPlot,
+  answersPlot,
   calibrationPlot,
   gapPlot,
   gradientPlot,
@@ -18,6 +19,7 @@ import {
 import { checkSection, decisionsSection, filterScript, missingSections } from './record-sections.ts';
 import { reportStyles } from './report-styles.ts';
 import { heatSection, worstSection } from './row-sections.ts';
+import { scoresSection } from './scores-section.ts';
 import { contentsSection, type NamedPlot, type Section } from './section.ts';
 import { sharingSection } from './sharing-section.ts';
 import { summarySection } from './summary-section.ts';
@@ -58,6 +60,7 @@ function partsOf(story: RunStory): Section[] {
     heatSection(story),
     worstSection(story),
     typesSection(story),
+    scoresSection(story),
     timeSection(story),
     sharingSection(story),
     checkSection(story),
@@ -71,6 +74,7 @@ export function reportPlots(story: RunStory): NamedPlot[] {
     lossPlot(story),
     answerLossPlot(story),
     accuracyPlot(story),
+    answersPlot(story),
     gradientPlot(story),
     gapPlot(story),
     calibrationPlot(story),

@@ -44,6 +44,7 @@ caption{text-align:left;color:var(--quiet);font-size:13.5px;padding-bottom:4px}
 .row-head{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 16px;margin:0 0 4px;font-size:13.5px;color:var(--quiet)}
 .row-head b{color:var(--ink)}
 .question{margin:0 0 12px;white-space:pre-wrap}
+.scored th:first-child,.scored td:first-child{min-width:8em}
 .decisions th[scope=row]{font-weight:500;color:var(--ink);min-width:11em}
 .decisions td{min-width:9em}
 .filter{font:15px var(--sans);width:min(24em,100%);padding:8px 12px;color:var(--ink);background:var(--card);border:1px solid var(--rule);border-radius:8px;margin-top:12px}

@@ -1,10 +1,10 @@
 import { shownProbability } from '../../page/heat.ts';
 import { type Content, type Html, html } from '../../page/html.ts';
-import type { DataSummary, Resumption, Scores } from '../../train/events.ts';
+import type { Best, DataSummary, Evaluation, Resumption } from '../../train/events.ts';
 import { count, duration, figure, number, rate } from '../../words.ts';
-import { lossAndAccuracy } from '../glossary.ts';
+import { bestFigure, lossAndAccuracy, metricWords } from '../glossary.ts';
 import { distinctPictures } from '../methods/known-run.ts';
-import type { RunStory } from '../run-story.ts';
+import type { FinishPoint, RunStory } from '../run-story.ts';
 import { facts, type Section } from './section.ts';
 
 /** What run this is, how it ended, and its figures before and after. */
@@ -52,7 +52,7 @@ function whatHappened(story: RunStory): string {
   const left = steps.at(-1)?.secondsLeft;
   switch (status) {
     case 'finished':
-      return `It finished: ${progress}${time}.`;
+      return finish?.stoppedEarly ? endedEarly(finish, progress, time) : `It finished: ${progress}${time}.`;
     case 'stopped':
       return `It was stopped after ${progress}${time}.`;
     case 'failed':
@@ -64,10 +64,21 @@ function whatHappened(story: RunStory): string {
   }
 }
 
+function endedEarly({ stoppedEarly, best }: FinishPoint, progress: string, time: string): string {
+  const { patience, bestStep } = stoppedEarly!;
+  const what = best ? `The ${metricWords[best.metric]}` : 'Validation';
+  return (
+    `It finished early: ${progress}${time}. ${what} was best at step ${number(bestStep)} and no better in ` +
+    `${count(patience, 'evaluation')} since (train.patience).`
+  );
+}
+
 interface Tile {
   name: string;
-  read: (point: Partial<Scores>) => number | null | undefined;
+  read: (point: Partial<Evaluation>) => number | null | undefined;
   shown: (value: number) => string;
+  /** What it is to be held against beside the value before training. */
+  beside?: (point: Partial<Evaluation>) => string | undefined;
 }
 
 const tilesShown: Tile[] = [
@@ -76,18 +87,25 @@ const tilesShown: Tile[] = [
   { name: 'token accuracy', read: (point) => point.tokenAccuracy, shown: shownProbability },
   { name: 'exact match', read: (point) => point.exactMatch, shown: shownProbability },
   { name: 'calibration error', read: (point) => point.calibrationError, shown: figure },
+  {
+    name: 'answered right',
+    read: (point) => point.answers?.exactMatch,
+    shown: shownProbability,
+    beside: ({ answers }) => answers && `floor ${shownProbability(answers.floor)}`,
+  },
 ];
 
 function tiles(story: RunStory): Content {
   const last = story.evaluations.at(-1);
   const end = last ?? story.baseline;
   if (!end) return undefined;
-  const shown = tilesShown.flatMap(({ name, read, shown }): Html[] => {
+  const shown = tilesShown.flatMap(({ name, read, shown, beside }): Html[] => {
     const value = read(end);
     if (typeof value !== 'number') return [];
     const before = last && story.baseline ? read(story.baseline) : undefined;
-    const note =
+    const then =
       typeof before === 'number' ? `${shown(before)} before training` : last ? '' : 'before training';
+    const note = [then, beside?.(end)].filter(Boolean).join(', ');
     return [
       html`<div class="tile"><dt>${name}</dt><dd><b>${shown(value)}</b><small>${note}</small></dd></div>`,
     ];
@@ -130,6 +148,7 @@ function settings(story: RunStory): Html {
       data?.validation && dataWords(data.validation, distinctPictures(story, 'validation')),
     ],
     ['Epochs', record?.epochs],
+    ['Best', story.finish?.best && bestWords(story.finish.best)],
     ['Seed', record?.seed],
     ['Started', record && when(record.startedAt)],
     ['Ended', record?.endedAt && when(record.endedAt)],
@@ -152,6 +171,11 @@ function settings(story: RunStory): Html {
     ],
     ['Folder', story.folder],
   ]);
+}
+
+/** What stands in best/. */
+function bestWords(best: Best): string {
+  return `step ${number(best.step)}, by ${bestFigure(best)}`;
 }
 
 function methodWords({ record }: RunStory): string {

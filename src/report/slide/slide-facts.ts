@@ -121,6 +121,7 @@ function trainingFigures({ steps }: RunStory): SlideFigure[] {
 function notesOf(story: RunStory): string[] {
   const { status, record } = story;
   const { step, of } = progressOf(story);
+  const early = story.finish?.stoppedEarly;
   const rows = record?.check?.splits.find(({ split }) => split === 'validation')?.rows;
   const both = record?.check?.shared;
   const asked = both ? both.same.rows + both.near.rows : 0;
@@ -129,6 +130,8 @@ function notesOf(story: RunStory): string[] {
   const ends = { stopped: 'was stopped', failed: 'failed', running: 'was still going when this was made' };
   return [
     status in ends && `The run ${ends[status as keyof typeof ends]}, after ${step} of ${of ?? 'its'} steps.`,
+    early &&
+      `The run ended early, after ${step} of ${of ?? 'its'} steps: no better in ${count(early.patience, 'evaluation')}.`,
     asked > 0 &&
       rows &&
       `${count(asked, 'validation row')} of ${number(rows)} ask about pictures that also stand in training.`,

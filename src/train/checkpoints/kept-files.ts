@@ -49,20 +49,21 @@ export async function restoreFiles(
   const names = existsSync(kept) ? readdirSync(kept) : [];
   for (const name of names) await restore(join(kept, name), join(run, runFiles.best, name));
   for (const name of bestFiles) {
-    if (!names.includes(name)) rmSync(join(run, runFiles.best, name), { force: true });
+    if (names.includes(name)) continue;
+    for (const end of ['', '.partial']) rmSync(join(run, runFiles.best, `${name}${end}`), { force: true });
   }
   const best = join(run, runFiles.best);
   if (existsSync(best) && readdirSync(best).length === 0) rmdirSync(best);
   const scores = join(checkpoint, lastScores);
   if (existsSync(scores)) await restore(scores, join(run, lastScores));
-  else rmSync(join(run, lastScores), { force: true });
+  else for (const end of ['', '.partial']) rmSync(join(run, `${lastScores}${end}`), { force: true });
 }
 
 async function restore(from: string, to: string): Promise<void> {
+  const partial = `${to}.partial`;
+  rmSync(partial, { force: true }); // of a restoration that was killed
   if (existsSync(to) && (await sha256Of(to)) === (await sha256Of(from))) return;
   mkdirSync(dirname(to), { recursive: true });
-  const partial = `${to}.partial`;
-  rmSync(partial, { force: true });
   await same(from, partial);
   await rename(partial, to);
   await syncFolder(dirname(to));

@@ -1,6 +1,7 @@
 /** `state.json` of a checkpoint: all of it that is no tensor. It may come from anywhere, so it is read field by field. */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { bestMetrics } from '../../config/best-metrics.ts';
 import { LorikeetError } from '../../errors.ts';
 import { readJsonObject } from '../../formats/json.ts';
 import { identitySchema } from '../identity.ts';
@@ -29,7 +30,10 @@ const stateSchema = z.object({
   training: z.object({
     step: whole,
     evaluated: whole.nullable(),
-    best: z.object({ step: whole, loss: figure }).nullable(),
+    standing: z.object({
+      best: z.object({ step: whole, loss: figure, metric: z.enum(bestMetrics), value: figure }).nullable(),
+      since: whole,
+    }),
     seconds: figure,
     numbers: z.object({
       norms: z.array(z.object({ norm: figure, applied: z.boolean() })),

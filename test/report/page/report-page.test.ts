@@ -57,6 +57,26 @@ describe('the sections', () => {
       expect(ids).toContain(attributes.href.slice(1));
   });
 
+  it('say how often the run was interrupted, and from where it went on', () => {
+    const story = makeStory();
+    expect(textOf(story, 'summary')).not.toContain('Interrupted');
+    const resumed = [200, 1350].map((step) => ({ at: '2026-01-01T00:00:00.000Z', step }));
+    const told = textOf({ ...story, record: { ...story.record!, resumed } }, 'summary');
+    expect(told).toContain('2 times, and gone on with after step 200, 1,350');
+  });
+
+  it('say where what the vision tower made of pictures came from', () => {
+    const story = makeStory();
+    expect(textOf(story, 'time')).not.toContain('Pictures');
+    const pictures = { computed: 12, fromMemory: 3400, fromDisk: 5, replaced: 0 };
+    const told = textOf({ ...story, finish: { ...story.finish!, pictures } }, 'time');
+    expect(told).toContain('12 computed, 3,400 from memory, 5 from disk');
+    const again = { ...pictures, replaced: 2 };
+    expect(textOf({ ...story, finish: { ...story.finish!, pictures: again } }, 'time')).toContain(
+      '12 computed, 2 in place of entries that could not be used, 3,400 from memory',
+    );
+  });
+
   it('are left out, or say why they are empty, where the run has nothing for them', () => {
     const story = { ...nothing, missing: ['run.json is not there.', 'metrics.jsonl is not there.'] };
     expect(idsOf(story)).toEqual(['summary', 'contents', 'missing', 'findings', 'curves', 'rows']);
@@ -65,6 +85,66 @@ describe('the sections', () => {
     expect(textOf(story, 'rows')).toContain('nothing to compare');
     expect(reportPlots(story)).toEqual([]);
     expect(elementsOf(renderReport(story)).length).toBeGreaterThan(10);
+  });
+});
+
+/** The same run, answering 40 rows at every evaluation, and ended by patience. */
+function answeringStory(): RunStory {
+  const story = makeStory();
+  const given = (step: number) => {
+    const exactMatch = 0.3 + step / 2000;
+    const interval = { low: exactMatch - 0.1, high: exactMatch + 0.1 };
+    return {
+      rows: 40,
+      answers: 41,
+      exactMatch,
+      interval,
+      f1: exactMatch + 0.05,
+      floor: 0.352,
+      cut: 0,
+      seconds: 9,
+    };
+  };
+  return {
+    ...story,
+    baseline: { ...story.baseline!, answers: given(0) },
+    evaluations: story.evaluations.map((point) => ({ ...point, answers: given(point.step) })),
+    finish: {
+      ...story.finish!,
+      totalSteps: 900,
+      best: { step: 500, loss: 0.4, metric: 'answers.f1', value: 0.6 },
+      stoppedEarly: { patience: 2, bestStep: 500 },
+    },
+  };
+}
+
+describe('given answers', () => {
+  it('have a curve beside the floor, a figure in the summary, and a plot of their own', () => {
+    const story = answeringStory();
+    const curves = textOf(story, 'curves');
+    expect(curves).toContain('Answers given');
+    expect(curves).toContain('41 answers to 40 validation rows');
+    expect(curves).toContain('the commonest training answer');
+    expect(curves).toContain('never looks');
+    expect(textOf(story, 'summary')).toMatch(/answered right60 %30 % before training, floor 35 %/);
+    expect(reportPlots(story).map(({ name }) => name)).toContain('answers');
+  });
+
+  it('are nowhere in a run that gave none', () => {
+    const story = makeStory();
+    expect(reportPlots(story).map(({ name }) => name)).not.toContain('answers');
+    expect(textOf(story, 'curves')).not.toContain('Answers given');
+    expect(textOf(story, 'summary')).not.toContain('answered right');
+  });
+});
+
+describe('a run that patience left', () => {
+  it('says where it was best, by which figure, and that it ended early', () => {
+    const text = textOf(answeringStory(), 'summary');
+    expect(text).toContain(
+      'It finished early: 600 of 900 steps in 57 min 00 s. The token F1 of given answers was best at step 500 and no better in 2 evaluations since (train.patience).',
+    );
+    expect(text).toContain('step 500, by token F1 of given answers 60.0 %');
   });
 });
 

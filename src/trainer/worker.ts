@@ -1,11 +1,12 @@
 /** The training thread: `run()` of ONNX Runtime blocks, so it must not be the one that a program waits in. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { LoadedConfig } from '../config/load.ts';
-import { compileStep } from './compile.ts';
-import { startLoader } from './loader.ts';
-import { run } from './run.ts';
-import { isAbandoned, isRaised, type StopFlag, type ThreadMessage } from './thread.ts';
-import { errorToWire } from './wire.ts';
+import { openTrainingAnswers } from '../evaluate/training-answers.ts';
+import { compileStep } from '../train/compile.ts';
+import { startLoader } from '../train/loader.ts';
+import { run } from '../train/run.ts';
+import { isAbandoned, isRaised, type StopFlag, type ThreadMessage } from '../train/thread.ts';
+import { errorToWire } from '../train/wire.ts';
 
 export interface WorkerInput {
   config: LoadedConfig;
@@ -22,7 +23,7 @@ const post = (message: ThreadMessage) => parentPort!.postMessage(message);
 try {
   const [stopped, abandoned] = [() => isRaised(stop), () => isAbandoned(stop)];
   const entering = (step: number, rows: number[]) => post({ entering: { step, rows } });
-  const seams = { compile: compileStep, startLoader };
+  const seams = { compile: compileStep, openAnswers: openTrainingAnswers, startLoader };
   const options = { overwrite, resume, claim, stopped, abandoned, entering, ...seams };
   for await (const event of run(config, options)) {
     if (abandoned()) break;

@@ -3,10 +3,10 @@ import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { keepBeating, newClaim } from '../formats/lock.ts';
-import type { TrainEvent } from './events.ts';
-import { checkOutput, markEnded } from './run-folder.ts';
-import { unlockOutput } from './run-lock.ts';
-import { abandon, createStopFlag, raise, threadEvents } from './thread.ts';
+import type { TrainEvent } from '../train/events.ts';
+import { checkOutput, markEnded } from '../train/run-folder.ts';
+import { unlockOutput } from '../train/run-lock.ts';
+import { abandon, createStopFlag, raise, threadEvents } from '../train/thread.ts';
 import type { WorkerInput } from './worker.ts';
 
 export interface TrainOptions {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../../src/index.ts';
-import { tinyRun } from './tiny-run.ts';
+import { tinyRun } from '../train/tiny-run.ts';
 
 /** Threads need JavaScript, so these tests use what `npm run build` made. */
 const library: typeof import('../../src/index.ts') = await import(
@@ -33,6 +33,20 @@ describe('train in the library', () => {
     for (const which of ['adapter', 'best']) {
       expect(existsSync(join(folder, 'run', which, 'adapter_model.safetensors'))).toBe(true);
     }
+  });
+
+  it('answers validation rows where it is asked to', async () => {
+    const { load } = setUp();
+    const config = await load('train.evaluateAnswers=1', 'train.bestBy=answers.f1', 'train.epochs=1');
+    const given: unknown[] = [];
+    for await (const event of library.train(config)) {
+      if (event.type === 'baseline' || event.type === 'evaluate') given.push(event.answers);
+      if (event.type === 'finish') expect(event.best).toMatchObject({ step: 3, metric: 'answers.f1' });
+    }
+    expect(given).toMatchObject([
+      { rows: 1, answers: 1, floor: 1 },
+      { rows: 1, answers: 1, floor: 1 },
+    ]);
   });
 
   it('takes a config written in place', async () => {
