@@ -13,26 +13,13 @@ import { writeFullCheckpoint } from '../src/checkpoint/full.ts';
 import { readTensor } from '../src/formats/safetensors.ts';
 import { loadModelConfig } from '../src/models/qwen2-vl/config.ts';
 import { hubName, openModelWeights, parameterTable } from '../src/models/qwen2-vl/weights.ts';
-import { stream } from '../src/random.ts';
+import { writeFreshModel } from '../tiny/fresh-weights.ts';
 import { makeData, splits } from './make-data.ts';
 import { reportQuestion } from './questions.ts';
 
 const base = fileURLToPath(new URL('base', import.meta.url));
-/** Standard deviation of fresh matrices; the published 0.02 is for widths ten times ours. */
+/** Of fresh matrices; the published 0.02 is for widths ten times ours. */
 const initializerRange = 0.05;
-
-/** Random weights: matrices normal, biases 0, norms 1. */
-async function writeFreshModel(folder: string, seed: number): Promise<void> {
-  const config = await loadModelConfig(base);
-  const parameters = parameterTable(config).map(({ name, shape, kind }) => {
-    const draws = stream(seed, 'fresh', name);
-    const count = shape.reduce((product, dim) => product * dim, 1);
-    const value =
-      { norm: () => 1, bias: () => 0 }[kind as string] ?? (() => initializerRange * draws.normal());
-    return { name, shape, data: Float32Array.from({ length: count }, value) };
-  });
-  await writeFullCheckpoint(folder, { base, dtype: 'f32', parameters, storedName: hubName });
-}
 
 /** The trained weights rounded to bf16, as the published checkpoints are. */
 async function writeBase(trained: string, folder: string): Promise<void> {
@@ -101,7 +88,7 @@ mkdirSync(work, { recursive: true });
 await makeData(data, { train: Number(values.scenes), validation: 100, style: 'long', conversations: true });
 writeReports(data);
 const fresh = join(work, 'fresh');
-await writeFreshModel(fresh, 42);
+await writeFreshModel(fresh, { base, initializerRange, seed: 42 });
 const [first, second] = [join(work, 'reports'), join(work, 'questions')];
 await trainStage({ model: fresh, data, rows: '-reports', epochs, output: first });
 await trainStage({ model: join(first, 'adapter'), data, rows: '', epochs, output: second });

@@ -2,33 +2,19 @@ import { readFileSync } from 'node:fs';
 import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, it } from 'vitest';
-import { byteCharacters, learnMerges } from '../../demo/bpe.ts';
-import { makeTokenizer, specialTokens } from '../../demo/make-tokenizer.ts';
+import { demoTokenizer } from '../../demo/make-tokenizer.ts';
 import { everyText } from '../../demo/questions.ts';
+import { byteCharacters } from '../../tiny/bpe.ts';
+import { specialTokens } from '../../tiny/tokenizer.ts';
 
 const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../demo/base/${name}`, import.meta.url), 'utf8'));
 const tokenizer = new Tokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
 const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
 
-describe('learnMerges', () => {
-  it('merges the commonest pair first, ties in code-unit order, and no pair seen once', () => {
-    expect(learnMerges(['aab aab', 'xy'], 9)).toEqual([
-      ['a', 'a'],
-      ['aa', 'b'],
-    ]);
-    expect(learnMerges(['abcd', 'abcd'], 1)).toEqual([['a', 'b']]);
-  });
-
-  it('merges bytes, not characters, and never across words', () => {
-    expect(learnMerges(['é', 'é'], 9)).toEqual([['Ã', '©']]);
-    expect(learnMerges(['a b', 'a b', 'a b'], 9)).toEqual([['Ġ', 'b']]);
-  });
-});
-
 describe('the committed tokenizer', () => {
   it('is what the script makes', () => {
-    const made = makeTokenizer();
+    const made = demoTokenizer();
     expect(read('tokenizer.json')).toEqual(JSON.parse(JSON.stringify(made.tokenizer)));
     expect(read('tokenizer_config.json')).toEqual(JSON.parse(JSON.stringify(made.config)));
   });
