@@ -88,7 +88,7 @@ mkdirSync(work, { recursive: true });
 await makeData(data, { train: Number(values.scenes), validation: 100, style: 'long', conversations: true });
 writeReports(data);
 const fresh = join(work, 'fresh');
-await writeFreshModel(fresh, { base, initializerRange, seed: 42 });
+await writeFreshModel(fresh, { base, deviation: () => initializerRange, seed: 42 });
 const [first, second] = [join(work, 'reports'), join(work, 'questions')];
 await trainStage({ model: fresh, data, rows: '-reports', epochs, output: first });
 await trainStage({ model: join(first, 'adapter'), data, rows: '', epochs, output: second });

@@ -1,6 +1,5 @@
 /**
- * Makes what easy-vqa.yaml trains on: rows in the order of the lesson, with the kind of each question, and a tiny
- * Qwen2-VL with random weights.
+ * Makes what easy-vqa.yaml trains on: rows with the kind of each question, and a tiny Qwen2-VL with random weights.
  *
  *     npx jiti examples/easy-vqa/prepare.ts FOLDER_OF_EASY_VQA [--out runs/easy-vqa] [--seed 42]
  */
@@ -9,7 +8,7 @@ import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { shuffle, stream } from '../../src/random.ts';
+import type { ParameterShape } from '../../src/models/qwen2-vl/weights.ts';
 import { writeFreshModel } from '../../tiny/fresh-weights.ts';
 import { writeTokenizer } from '../../tiny/tokenizer.ts';
 import { easyVqaTokenizer, shapes } from './tokenizer.ts';
@@ -20,14 +19,16 @@ interface Row {
   answer: string;
 }
 
-/** Passes over the questions that ask for a shape, then over those that ask for a shape or a colour, then over all. */
-const passes = { shapes: 3, names: 2, all: 2 };
-
 /** Pictures whose questions are kept for validation. */
 const heldOut = 100;
 
-/** Of fresh matrices: about 1 over the square root of their widths. */
-const initializerRange = 0.05;
+/**
+ * Fresh matrices keep the size of what goes through them: 1 over the square root of what is summed. But the pixels of a patch are mostly
+ * equal, and their sum would drown what the layers after it add.
+ */
+function deviation({ kind, shape }: ParameterShape): number {
+  return kind === 'conv' ? 0.02 : 1 / Math.sqrt(shape[1]);
+}
 
 /** `split`.jsonl with image, question, answer; or the published `split`/questions.json, [question, answer, picture]. */
 function readRows(source: string, split: string): Row[] {
@@ -58,29 +59,13 @@ function writeRows(rows: Row[], { source, file }: { source: string; file: string
   writeFileSync(file, `${lines.join('\n')}\n`);
 }
 
-/**
- * The lesson goes from few questions to all: among all of them a tower with random weights soon learns colours, and for
- * long no shapes. Every row of a question comes equally often, so the floor stays what it is.
- */
-function lesson(rows: Row[], seed: number): Row[] {
-  const parts = {
-    shapes: rows.filter(({ answer }) => shapes.includes(answer)),
-    names: rows.filter(({ answer }) => answer !== 'yes' && answer !== 'no'),
-    all: rows,
-  };
-  return (['shapes', 'names', 'all'] as const).flatMap((part) =>
-    Array.from({ length: passes[part] }, (_, i) => shuffle([...parts[part]], stream(seed, part, i))).flat(),
-  );
-}
-
 /** Writes train.jsonl, validation.jsonl and test.jsonl into `out`, and says how many rows each has. */
-export function prepareRows(source: string, out: string, seed: number): Record<string, number> {
+export function prepareRows(source: string, out: string): Record<string, number> {
   const train = readRows(source, 'train');
   const pictures = [...new Set(train.map(({ image }) => image))];
   const kept = new Set(pictures.slice(-heldOut));
-  const taught = train.filter(({ image }) => !kept.has(image));
   const files = {
-    train: lesson(taught, seed),
+    train: train.filter(({ image }) => !kept.has(image)),
     validation: train.filter(({ image }) => kept.has(image)),
     test: readRows(source, 'test'),
   };
@@ -97,7 +82,7 @@ export async function prepareModel(folder: string, seed: number): Promise<void> 
   const base = fileURLToPath(new URL('base/', import.meta.url));
   for (const name of ['config.json', 'preprocessor_config.json'])
     await copyFile(path.join(base, name), path.join(parts, name));
-  await writeFreshModel(folder, { base: parts, initializerRange, seed });
+  await writeFreshModel(folder, { base: parts, deviation, seed });
   rmSync(parts, { recursive: true });
 }
 
@@ -110,9 +95,8 @@ if (import.meta.url === new URL(process.argv[1], 'file:').href) {
     },
   });
   if (positionals.length !== 1) throw new Error('one folder expected: that of easy-VQA');
-  const seed = Number(values.seed);
-  const counts = prepareRows(positionals[0], values.out, seed);
-  await prepareModel(path.join(values.out, 'untrained'), seed);
+  const counts = prepareRows(positionals[0], values.out);
+  await prepareModel(path.join(values.out, 'untrained'), Number(values.seed));
   for (const [name, rows] of Object.entries(counts))
     console.log(`${rows} rows in ${path.join(values.out, `${name}.jsonl`)}`);
   console.log(`a model that knows nothing in ${path.join(values.out, 'untrained')}`);
