@@ -10,7 +10,7 @@ import { type CourseStep, countSteps, type RowSize } from './course.ts';
 import { describeSharing } from './describe-sharing.ts';
 import { createEncoder, type EncoderSettings, encoderSettings } from './encoder.ts';
 import type { CheckEvent, Decision, NoticeEvent, PlannedMemory } from './events.ts';
-import type { LoopSettings } from './loop.ts';
+import type { LoopSettings } from './loop-state.ts';
 import { type LostRows, restoreLost } from './lost-rows.ts';
 import { checkMemory, memoryWarnings, planMemory, withCut } from './memory-plan.ts';
 import { courseOf, drawRows } from './planned-course.ts';

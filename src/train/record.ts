@@ -1,5 +1,6 @@
+import type { ScoredEvent } from './evaluate-step.ts';
 import type { CheckpointEvent, NoticeEvent, SkipEvent, StartEvent } from './events.ts';
-import type { LoopEvent, SaveEvent, ScoredEvent } from './loop.ts';
+import type { LoopEvent, SaveEvent } from './loop.ts';
 import type { RowScore } from './row-scores.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { ScoredRow } from './score.ts';

@@ -34,8 +34,11 @@ export function runSizes(
   const beside = held ? drawRows(train, config.train.gapRows, config.train.seed, 'gap rows') : [];
   const pictures = new Map<string, number>();
   const meet = (batches: Iterable<readonly number[]>, sizes: readonly RowSize[], survey: Survey) => {
-    for (const content of picturesIn(batches, sizes))
-      pictures.set(content, survey.pictures.get(content)!.tokens);
+    for (const content of picturesIn(batches, sizes)) {
+      // A row that was lost before a resume keeps its place in the order, and its picture may be gone.
+      const picture = survey.pictures.get(content);
+      if (picture) pictures.set(content, picture.tokens);
+    }
   };
   meet(batchesOf(courseOf(config, trained)()), trained, train);
   meet([beside], trained, train);
