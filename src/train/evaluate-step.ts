@@ -1,3 +1,4 @@
+/** An evaluation between steps: rows scored, rows answered, and where the run stands after it. */
 import { standingAfter } from './best.ts';
 import { type ScoringPart, scoreRows } from './evaluate.ts';
 import { isComplete, isOwed } from './evaluation-moments.ts';

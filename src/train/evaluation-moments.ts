@@ -1,3 +1,4 @@
+/** When a run evaluates, and when it is over. */
 import { computedTokens } from './course.ts';
 import type { EarlyStop } from './events.ts';
 import type { LoopInput, LoopState } from './loop-state.ts';

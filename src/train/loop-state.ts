@@ -1,3 +1,4 @@
+/** What a training loop is given, and what it carries from step to step. */
 import type { BestMetric } from '../config/best-metrics.ts';
 import { type AdamWState, createAdamW } from '../optim/adamw.ts';
 import type { Schedule } from '../optim/schedule.ts';

@@ -1,3 +1,4 @@
+/** A step of training: gradients summed over its micro-batches, then the update. */
 import { withPlace } from '../data/place.ts';
 import type { LorikeetError } from '../errors.ts';
 import { adamwStep } from '../optim/adamw.ts';
@@ -11,19 +12,35 @@ import { SeenRows } from './sharing.ts';
 import type { LoadedSample, SampleSource } from './source.ts';
 import type { Gradients, Sample } from './step.ts';
 
-/** Says whether the step is whole. */
+type SamplesAhead = ReturnType<SampleSource['stream']>;
+
+/** One optimizer step. Says whether it is whole; one that was stopped on the way has changed nothing. */
 export async function* trainStep(
   state: LoopState,
-  { step, epoch, batches }: CourseStep,
-  samplesAhead: ReturnType<SampleSource['stream']>,
+  next: CourseStep,
+  samplesAhead: SamplesAhead,
 ): AsyncGenerator<EstimateEvent | StepEvent | WarningEvent, boolean> {
+  const gathered = yield* sumGradients(state, next, samplesAhead);
+  if (!gathered) return false;
+  if (gathered.lost) yield leaveOut(state.progress.numbers, gathered.lost);
+  // Where every row of it was skipped there is nothing to learn from, and no event to tell.
+  else if (state.sum.labelTokens > 0) yield* update(state, next, gathered.seen);
+  return true;
+}
+
+/** What a step's micro-batches add up to in `sum`, or the number that is not finite for which it is left out. */
+async function* sumGradients(
+  state: LoopState,
+  { step, batches }: CourseStep,
+  samplesAhead: SamplesAhead,
+): AsyncGenerator<EstimateEvent, { seen: SeenRows; lost?: LorikeetError } | undefined> {
   const { input, sum, pace, firstStep } = state;
   const { settings, train } = input;
   clearGradientSum(sum);
   const seen = new SeenRows(train.sizes);
   let lost: LorikeetError | undefined;
   for (const [i, batch] of batches.entries()) {
-    if (input.abandoned?.() || (i > 0 && input.stopped())) return false;
+    if (input.abandoned?.() || (i > 0 && input.stopped())) return undefined;
     let elapsed = stopwatch(input.vision);
     const samples: LoadedSample[] = (await samplesAhead.next()).value!;
     const computed = lost ? 0 : seen.add(samples.map(({ index }) => index));
@@ -44,12 +61,18 @@ export async function* trainStep(
     pace.trained(computed, elapsed());
     if (step === firstStep && i === Math.min(1, batches.length - 1)) yield estimateOf(state);
   }
-  if (lost) {
-    yield leaveOut(state.progress.numbers, lost);
-    return true;
-  }
+  return { seen, lost };
+}
+
+/** The mean gradient, clipped, through AdamW; unless the numbers say that it had better not. */
+function* update(
+  state: LoopState,
+  { step, epoch }: CourseStep,
+  seen: SeenRows,
+): Generator<StepEvent | WarningEvent> {
+  const { input, sum, pace } = state;
+  const { settings, train } = input;
   const { labelTokens } = sum;
-  if (labelTokens === 0) return true; // every row of it was skipped: nothing to learn from, no event to tell
   const rate = rateOf(settings, step);
   const { gradients, norm: gradNorm } = finishGradients(sum, settings.maxGradNorm);
   const loss = sum.loss / labelTokens;
@@ -73,7 +96,6 @@ export async function* trainStep(
     memory: process.memoryUsage.rss(),
   };
   yield* warnings;
-  return true;
 }
 
 /** What the engine refuses is told with the step and the rows that it was refused for. */
