@@ -75,8 +75,10 @@ async function explained<T>(reference: ImageReference, work: () => Promise<T>): 
     if (cause instanceof LorikeetError) throw cause;
     const isOurs = cause instanceof BrokenImage;
     const [reason] = (cause as Error).message.split('\n');
+    // libvips keeps its message for the process: where several pictures break at once, one of them has it.
+    const told = reason === 'Unknown error' ? '' : ` (${reason})`;
     throw new LorikeetError('image', {
-      what: isOurs ? reason : `expected a whole picture, got one that is damaged or cut short (${reason})`,
+      what: isOurs ? reason : `expected a whole picture, got one that is damaged or cut short${told}`,
       fix: (isOurs && cause.fix) || 'Copy or download it again, or take its row out of the data.',
       file: nameOf(reference),
       cause,
