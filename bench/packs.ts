@@ -148,8 +148,8 @@ async function summarise(
 
 function tellPacks({ layers, depth, matmulGflops, packs, torchThreads }: PacksResult): string[] {
   const rate = (value: number) => value.toFixed(2).padStart(7);
-  const against = (ours: number, theirs?: number) =>
-    theirs === undefined ? '' : `, ${(ours / theirs).toFixed(1).padStart(5)} times`;
+  const against = (ours: number, theirs: number | undefined, peer: string) =>
+    theirs === undefined ? '' : `, ${(ours / theirs).toFixed(1).padStart(5)} times ${peer}`;
   const lines = packs.flatMap(({ questions, ours, torch, shareOfMatmul }) => [
     `  k = ${questions}`,
     ...(Object.entries(torch) as [PeerType, number][]).map(
@@ -158,7 +158,7 @@ function tellPacks({ layers, depth, matmulGflops, packs, torchThreads }: PacksRe
     ),
     ...(['f32', 'bf16'] as const).map(
       (dtype) =>
-        `    weights in ${dtype.padEnd(6)} ${rate(ours[dtype])}${against(ours[dtype], torch.float32)} PyTorch f32${against(ours[dtype], torch.bfloat16)} PyTorch bf16; a step runs at ${percent(shareOfMatmul[dtype])} of MatMul`,
+        `    weights in ${dtype.padEnd(6)} ${rate(ours[dtype])}${against(ours[dtype], torch.float32, 'PyTorch f32')}${against(ours[dtype], torch.bfloat16, 'PyTorch bf16')}; a step runs at ${percent(shareOfMatmul[dtype])} of MatMul`,
     ),
   ]);
   return [
