@@ -55,9 +55,10 @@ export class Room {
     const { folder, most } = this.#options;
     const files = entryFiles(folder);
     let total = files.reduce((sum, file) => sum + file.bytes, 0);
-    for (const { file, bytes: size } of files) {
+    for (const { file, bytes: size, isTemporary } of files) {
       if (total <= most - Math.max(bytes, most * spareShare)) break;
-      if (isInUse(file) || !remove(file)) continue;
+      // What another run is writing is not to be taken from under it.
+      if (isTemporary || isInUse(file) || !remove(file)) continue;
       total -= size;
       removeIfEmpty(dirname(file));
     }

@@ -17,6 +17,8 @@ export interface EntryFile {
   bytes: number;
   /** When it was written or last used, ms. */
   used: number;
+  /** Still being written. */
+  isTemporary: boolean;
 }
 
 /** Names of the entries on a shelf; none where it is not there or cannot be read. */
@@ -45,7 +47,7 @@ export function entryFiles(folder: string): EntryFile[] {
       const status = statusOf(file);
       if (!status) continue; // another process was faster
       if (isTemporary && Date.now() - status.mtimeMs > abandonedAfter) remove(file);
-      else found.push({ file, bytes: status.size, used: status.mtimeMs });
+      else found.push({ file, bytes: status.size, used: status.mtimeMs, isTemporary });
     }
   }
   return found.sort((a, b) => a.used - b.used);

@@ -183,6 +183,18 @@ describe('a bounded shelf', () => {
     expect(existsSync(join(folder, shelfName('a'), 'mine.txt'))).toBe(true);
   });
 
+  it('takes nothing from under another run that is writing it', () => {
+    const folder = newFolder();
+    const temporary = join(folder, shelfName('a'), '.0123abcd.tmp');
+    open(folder).shelf.put('x', shape, matrix(1));
+    writeFileSync(temporary, Buffer.alloc(size));
+    utimesSync(temporary, new Date(), new Date(Date.now() - 1000));
+    const { shelf } = open(folder, { most: 2 * size });
+    expect(shelf.put('y', shape, matrix(2))).toBe(true);
+    expect(shelf.put('z', shape, matrix(2))).toBe(false);
+    expect(existsSync(temporary)).toBe(true);
+  });
+
   it('leaves the disk to others', () => {
     const { shelf, notices } = open(newFolder(), { leaveFree: Number.MAX_SAFE_INTEGER });
     expect(shelf.put('x', shape, matrix(1))).toBe(false);
