@@ -196,7 +196,7 @@ async function refusalOf(
   limit: MemoryLimit,
   asked: Cut,
 ): Promise<ErrorDetails> {
-  const { loaded, train } = input;
+  const { loaded, train, validation } = input;
   const { fits, tried } = firstThatFits(
     planner,
     cutsOf({ ...cutWordsOf(loaded.config), written: new Set() }).filter(({ recompute }) => recompute),
@@ -211,23 +211,24 @@ async function refusalOf(
       fix: `${sentence(changes(loaded, fits))} fits: ${size(fits.need.total)}.`,
     };
   }
-  const row = rowTooLarge(planner, true, limit.bytes);
+  const tooLarge = rowTooLarge(planner, true, limit.bytes);
   const smaller = await smallerPictures(input, planner, limit.bytes, tried[tried.length - 1]);
   const fix = smaller
     ? `${sentence(changes(loaded, smaller))} fits: ${size(smaller.need.total)}.`
     : `No cut of it fits; it needs ${size(tried[tried.length - 1].need.total)} at least.`;
-  if (!row) {
+  if (!tooLarge) {
     return {
       file: loaded.file,
       what: `the run needs ${size(tried[tried.length - 1].need.total)} of memory even cut as small as it goes, ${room}`,
       fix,
     };
   }
-  const { T, M } = planner.sizes.rows[row.index];
-  const pictures = train.survey.contents[row.index].length > 0 ? `, ${M} of them of pictures,` : '';
+  const { row, need } = tooLarge;
+  const { dataset, survey } = row.split === 'train' ? train : validation!;
+  const pictures = row.pictures.length > 0 ? `, ${row.size.M} of them of pictures,` : '';
   return {
-    ...train.dataset.place(train.survey.rows[row.index]),
-    what: `its ${T} tokens${pictures} need ${size(row.need.total)} of memory, ${room}`,
+    ...dataset.place(survey.rows[row.index]),
+    what: `its ${row.size.T} tokens${pictures} need ${size(need.total)} of memory, ${room}`,
     fix,
   };
 }
