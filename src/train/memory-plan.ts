@@ -212,7 +212,7 @@ async function refusalOf(
     };
   }
   const tooLarge = rowTooLarge(planner, true, limit.bytes);
-  const smaller = await smallerPictures(input, planner, limit.bytes, tried[tried.length - 1]);
+  const smaller = await smallerPictures(input, planner, limit.bytes, tried);
   const fix = smaller
     ? `${sentence(changes(loaded, smaller))} fits: ${size(smaller.need.total)}.`
     : `No cut of it fits; it needs ${size(tried[tried.length - 1].need.total)} at least.`;
@@ -253,12 +253,12 @@ const sentence = (words: readonly string[]) => words.join(' with ');
 /** Image tokens of a picture at most, to try. */
 const pictureTokens = [1024, 768, 512, 384, 256, 128, 64, 16];
 
-/** The largest limit of pixels with which everything fits, recomputed and in runs as short as `cut`. */
+/** The largest limit of pixels with which the last of `cuts` fits, the shortest; with it the first of them that does. */
 async function smallerPictures(
   { loaded, train, validation, encoder }: MemoryPlanInput,
   planner: MemoryPlanner,
   bytes: number,
-  cut: RunCut,
+  cuts: readonly RunCut[],
 ): Promise<Fitting | undefined> {
   const { model } = planner;
   const { config } = loaded;
@@ -275,8 +275,9 @@ async function smallerPictures(
     const data = { train: train.survey, validation: validation?.survey };
     const width = { width: model.config.text.hiddenSize };
     const sizes = runSizes(withSmallerPictures(data, tokensOf, perToken), config, width, perToken);
-    const { fits } = firstThatFits(new MemoryPlanner(model, sizes, planner), [cut], bytes);
-    if (fits) return { ...fits, maxPixels };
+    const smaller = new MemoryPlanner(model, sizes, planner);
+    if (!firstThatFits(smaller, cuts.slice(-1), bytes).fits) continue;
+    return { ...firstThatFits(smaller, cuts, bytes).fits!, maxPixels };
   }
   return undefined;
 }

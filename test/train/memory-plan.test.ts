@@ -230,6 +230,8 @@ describe('a run that does not fit', () => {
       set: [...set, `memory=${fewer.need.total}`, `image.maxPixels=${pixels}`],
     });
     expect(Number(pixels)).toBeGreaterThanOrEqual(200704);
+    // Nothing is asked for beside it that the run does not need.
+    expect(refusal!.fix).toMatch(/^image\.maxPixels: \d+ fits: /);
     expect(fits.refusal).toBeUndefined();
   });
 
