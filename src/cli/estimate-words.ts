@@ -100,7 +100,8 @@ function speedLine({ speed, time }: RunEstimate): string {
   );
 }
 
-function refusalLine({ what, fix, row }: NonNullable<RunEstimate['refusal']>): Line {
-  const place = row === undefined ? '' : `row ${row}: `;
+function refusalLine({ what, fix, file = '', line, row }: NonNullable<RunEstimate['refusal']>): Line {
+  const lineOf = line === undefined ? '' : `:${line}`;
+  const place = row === undefined ? '' : `${shortPath(file)}${lineOf}, row ${row}: `;
   return ['Too large', `${place}${what}.${fix ? ` ${fix}` : ''}`];
 }

@@ -21,12 +21,15 @@ export function describeStart(event: StartEvent): string {
 
 /** Whether a picture is computed once, and why not where it is not. */
 function describePictures({ decisions }: StartEvent): string {
-  const [kept, known] = ['vision cache', 'pictures known'].map((word) =>
+  const [kept, known, others] = ['vision cache', 'pictures known', 'entries not used'].map((word) =>
     decisions.find(({ what }) => what === word),
   );
   if (kept === undefined) return 'pictures pass the tower whenever they are needed';
   if (kept.value === 'off') return `pictures pass the tower whenever they are needed: ${kept.reason}`;
-  return `${known?.value} pictures known already; each other passes the tower once and is kept as ${kept.value}`;
+  const unused = others
+    ? `; not used: ${others.value} that another version, engine, processor or number of threads made`
+    : '';
+  return `${known?.value} pictures known already; each other passes the tower once and is kept as ${kept.value}${unused}`;
 }
 
 function goingOn({ resumed }: StartEvent): string {

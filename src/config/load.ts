@@ -65,9 +65,11 @@ interface Unchecked {
 function check(unchecked: Unchecked): LoadedConfig {
   const { source, settings, folder } = unchecked;
   const tree = structuredClone(source.tree);
-  spellOut(tree); // before, so that a setting can change a word of it; after, so that it can be set itself
-  applySettings(tree, settings);
   spellOut(tree);
+  for (const setting of settings) {
+    applySettings(tree, [setting]);
+    spellOut(tree); // at once, so that the next setting can change a word of it
+  }
   const parsed = configSchema.safeParse(tree);
   const problems = [...(parsed.success ? [] : problemsOf(parsed.error, tree)), ...contradictions(tree)];
   if (!parsed.success || problems.length > 0) return refuse(problems, unchecked);

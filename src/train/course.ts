@@ -11,6 +11,8 @@ export interface RowSize {
   pictures?: readonly string[];
   /** What it shares with other rows of its file, where rows of a run shall share. */
   prefix?: SharedPrefix;
+  /** Rows about the same pictures that begin alike, the same whether they share or not; none without a picture. */
+  group?: number;
 }
 
 /** One optimizer step as it lies ahead: micro-batches of indices into the rows that are used. */

@@ -31,17 +31,19 @@ export function describeCache(
   return [{ what, value: precision, reason }];
 }
 
-/** How many of the pictures of a run need not be computed. */
+/** How many of the pictures of a run need not be computed, and what of the same weights stands there for nothing. */
 export function describeKnown(
   { embedder, folder, beside }: VisionCache,
   grids: ReadonlyMap<string, Grid>,
-): Decision {
+): Decision[] {
   const known = [...grids].filter(([content, grid]) => embedder.knows({ content, grid })).length;
-  const others =
-    beside > 0
-      ? `; ${count(beside, 'entry', 'entries')} of the same weights there that another version, engine, processor or number of threads made are not used`
-      : '';
+  const reason = folder === undefined ? 'nothing is kept on disk' : `what earlier runs left in ${folder}`;
+  const decision = { what: 'pictures known', value: `${number(known)} of ${number(grids.size)}`, reason };
+  return beside > 0 ? [decision, describeBeside(beside)] : [decision];
+}
+
+function describeBeside(entries: number): Decision {
   const reason =
-    folder === undefined ? 'nothing is kept on disk' : `what earlier runs left in ${folder}${others}`;
-  return { what: 'pictures known', value: `${number(known)} of ${number(grids.size)}`, reason };
+    'another version, engine, processor or number of threads made them of the same weights, and may have summed in another order';
+  return { what: 'entries not used', value: count(entries, 'entry', 'entries'), reason };
 }

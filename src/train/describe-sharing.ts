@@ -18,7 +18,7 @@ export function describeSharing({ pack, train }: Config, sharing: Sharing): Deci
 
 function whyTogether({ pack, train }: Pick<Config, 'pack' | 'train'>): string {
   if (!train.shuffle) return "rows come in the file's order";
-  if (pack.shareImages && pack.order === 'groups')
+  if (pack.order === 'groups')
     return `up to ${pack.maxBranches} rows about the same pictures stay together (pack.maxBranches)`;
   return 'every row is shuffled by itself';
 }

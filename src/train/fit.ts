@@ -1,5 +1,5 @@
 /** How a run is cut so that it fits: the fastest way that needs no more memory than there is. */
-import type { MemoryNeed, MemoryPlanner, RunCut } from './memory-need.ts';
+import type { MemoryNeed, MemoryPlanner, RowAlone, RunCut } from './memory-need.ts';
 
 export interface Cut extends RunCut {
   need: MemoryNeed;
@@ -65,21 +65,31 @@ export function rowTooLarge(
   planner: MemoryPlanner,
   recompute: boolean,
   bytes: number,
-): { index: number; need: MemoryNeed } | undefined {
+): { row: RowAlone; need: MemoryNeed } | undefined {
   const { rows } = planner.sizes;
-  const shortest = rows.reduce((least, row) => (row.T < least.T ? row : least));
+  const shortest = rows.reduce((least, row) => (row.size.T < least.size.T ? row : least));
   if (planner.needOfRow(shortest, recompute).total > bytes) return undefined;
-  let worst: { index: number; need: MemoryNeed } | undefined;
-  for (const index of largestRows(planner)) {
-    const need = planner.needOfRow(rows[index], recompute);
-    if (need.total > bytes && (!worst || need.total > worst.need.total)) worst = { index, need };
+  let worst: { row: RowAlone; need: MemoryNeed } | undefined;
+  for (const row of largestRows(planner)) {
+    const need = planner.needOfRow(row, recompute);
+    if (need.total > bytes && (!worst || need.total > worst.need.total)) worst = { row, need };
   }
   return worst;
 }
 
-/** The longest row, and those with the most labels and the largest pictures. */
-function largestRows({ sizes: { rows } }: MemoryPlanner): number[] {
-  const most = (length: 'T' | 'N' | 'M') =>
-    rows.reduce((best, row, i) => (row[length] > rows[best][length] ? i : best), 0);
-  return [...new Set([most('T'), most('N'), most('M')])];
+/** Of each split the longest row, and those with the most labels, with the most of pictures and with the largest one. */
+function largestRows({ sizes: { rows, pictures } }: MemoryPlanner): Set<RowAlone> {
+  const lengths: ((row: RowAlone) => number)[] = [
+    ({ size }) => size.T,
+    ({ size }) => size.N,
+    ({ size }) => size.M,
+    (row) => Math.max(0, ...row.pictures.map((content) => pictures.get(content) ?? 0)),
+  ];
+  const splits = [...new Set(rows.map(({ split }) => split))];
+  return new Set(
+    splits.flatMap((split) => {
+      const own = rows.filter((row) => row.split === split);
+      return lengths.map((length) => own.reduce((most, row) => (length(row) > length(most) ? row : most)));
+    }),
+  );
 }

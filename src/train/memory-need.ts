@@ -9,6 +9,7 @@ import { cachedGraph, scoringGraph, trainingGraph, visionGraph } from '../models
 import { cacheWidth } from '../nn/key-value-cache.ts';
 import { type GraphMemory, graphMemory } from '../runtime/graph-memory.ts';
 import { type BatchSize, tellingRuns } from './batch-sizes.ts';
+import type { Split } from './events.ts';
 import { placeCounts, placesForPatches } from './image-embedder.ts';
 import type { PlannedModel } from './planned-model.ts';
 
@@ -52,13 +53,22 @@ export interface GraphRun {
   pictures: string[];
 }
 
+/** A row in a graph run of its own. */
+export interface RowAlone extends GraphRun {
+  split: Split;
+  /** Among the rows of its split that are used. */
+  index: number;
+  /** Bytes of its pixel values. */
+  pixelBytes: number;
+}
+
 /** What will run, by size. */
 export interface RunSizes {
   training(maxTokens: number): Iterable<GraphRun>;
   /** One evaluation; nothing where nothing is scored. */
   evaluation(maxTokens: number): Iterable<GraphRun>;
-  /** Each training row alone. */
-  rows: readonly BatchSize[];
+  /** Each row alone, of both splits. */
+  rows: readonly RowAlone[];
   /** The longest row that may be answered; nothing where none is. */
   answered?: BatchSize;
   /** Image tokens of each different picture that the run comes to, by what it holds. */
@@ -109,19 +119,24 @@ export class MemoryPlanner {
     const key = `${recompute} ${maxTokens} ${cacheMemory}`;
     const need =
       this.#needs.get(key) ??
-      this.#sum(
-        recompute,
-        tellingRuns(sizesOf(this.sizes.training(maxTokens))),
-        tellingRuns(sizesOf(this.sizes.evaluation(maxTokens))),
-        cacheMemory,
-      );
+      this.#sum(recompute, cacheMemory, {
+        ...this.sizes,
+        training: tellingRuns(sizesOf(this.sizes.training(maxTokens))),
+        evaluation: tellingRuns(sizesOf(this.sizes.evaluation(maxTokens))),
+      });
     this.#needs.set(key, need);
     return need;
   }
 
-  /** The same of a run that holds this one row. */
-  needOfRow(size: BatchSize, recompute: boolean): MemoryNeed {
-    return this.#sum(recompute, [size, size], [], 0);
+  /** The same of a run that holds this one row and its pictures. */
+  needOfRow({ split, size, pictures, pixelBytes }: RowAlone, recompute: boolean): MemoryNeed {
+    const runs = [size, size];
+    return this.#sum(recompute, 0, {
+      training: split === 'train' ? runs : [],
+      evaluation: split === 'validation' ? runs : [],
+      pictures: new Map([...this.sizes.pictures].filter(([content]) => pictures.includes(content))),
+      pixelBytesAhead: pixelBytes,
+    });
   }
 
   training = (recompute: boolean): ModelGraph =>
@@ -156,14 +171,13 @@ export class MemoryPlanner {
 
   #sum(
     recompute: boolean,
-    training: readonly BatchSize[],
-    evaluation: readonly BatchSize[],
     cacheMemory: number,
+    { training, evaluation, answered, pictures, pixelBytesAhead }: Summed,
   ): MemoryNeed {
     const { trainedNumbers: trained } = this.model;
     const { memory } = this.training(recompute);
     const scoring = evaluation.length > 0 ? [{ memory: this.scoring().memory, runs: evaluation }] : [];
-    const towers = this.#towers();
+    const towers = this.#towers(pictures);
     const sessions = [{ memory, runs: training }, ...scoring, ...towers];
     const last = training.length > 0 ? memory.ofRun(training[training.length - 1]) : undefined;
     const returned = last?.outputs ?? 0;
@@ -174,17 +188,16 @@ export class MemoryPlanner {
       gradients: returnedCopies * returned + Math.min(returnedCopies * returned, mostGarbage),
       activations: held(memory, training),
       evaluation: scoring.reduce((sum, { memory, runs }) => sum + held(memory, runs), 0),
-      answers: this.#answers(),
+      answers: this.#answers(answered),
       vision: towers.reduce((sum, { memory, runs }) => sum + held(memory, runs), 0),
       cache: Math.min(cacheMemory, this.keptBytes),
-      pictures: this.sizes.pixelBytesAhead + fedCopies * Math.max(0, (last?.fed ?? 0) - 4 * trained),
+      pictures: pixelBytesAhead + fedCopies * Math.max(0, (last?.fed ?? 0) - 4 * trained),
     };
     return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
   }
 
   /** A text is read behind one as long, and a few are held at once. */
-  #answers(): number {
-    const { answered } = this.sizes;
+  #answers(answered: BatchSize | undefined): number {
     if (!answered) return 0;
     const { T, M } = answered;
     const { memory } = this.#graph('answering', () =>
@@ -196,9 +209,9 @@ export class MemoryPlanner {
   }
 
   /** Pictures of one size run together, as many as its graph has places for; each graph has a session of its own. */
-  #towers(): { memory: GraphMemory; runs: Lengths[] }[] {
+  #towers(pictures: RunSizes['pictures']): { memory: GraphMemory; runs: Lengths[] }[] {
     if (this.model.trainsVision) return [];
-    const different = [...new Set(this.sizes.pictures.values())].sort((a, b) => a - b);
+    const different = [...new Set(pictures.values())].sort((a, b) => a - b);
     return placeCounts.flatMap((places) => {
       const own = different.filter((tokens) => this.places(tokens) === places);
       // A few sizes between the smallest and the largest cut the arena up as all of them do.
@@ -209,6 +222,12 @@ export class MemoryPlanner {
         : [];
     });
   }
+}
+
+/** What the memory of a run is summed up of. */
+interface Summed extends Pick<RunSizes, 'answered' | 'pictures' | 'pixelBytesAhead'> {
+  training: readonly BatchSize[];
+  evaluation: readonly BatchSize[];
 }
 
 const built = (graph: Graph): ModelGraph => ({ memory: graphMemory(graph, 'cpu'), work: workOf(graph) });

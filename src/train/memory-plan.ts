@@ -196,7 +196,7 @@ async function refusalOf(
   limit: MemoryLimit,
   asked: Cut,
 ): Promise<ErrorDetails> {
-  const { loaded, train } = input;
+  const { loaded, train, validation } = input;
   const { fits, tried } = firstThatFits(
     planner,
     cutsOf({ ...cutWordsOf(loaded.config), written: new Set() }).filter(({ recompute }) => recompute),
@@ -211,23 +211,24 @@ async function refusalOf(
       fix: `${sentence(changes(loaded, fits))} fits: ${size(fits.need.total)}.`,
     };
   }
-  const row = rowTooLarge(planner, true, limit.bytes);
-  const smaller = await smallerPictures(input, planner, limit.bytes, tried[tried.length - 1]);
+  const tooLarge = rowTooLarge(planner, true, limit.bytes);
+  const smaller = await smallerPictures(input, planner, limit.bytes, tried);
   const fix = smaller
     ? `${sentence(changes(loaded, smaller))} fits: ${size(smaller.need.total)}.`
     : `No cut of it fits; it needs ${size(tried[tried.length - 1].need.total)} at least.`;
-  if (!row) {
+  if (!tooLarge) {
     return {
       file: loaded.file,
       what: `the run needs ${size(tried[tried.length - 1].need.total)} of memory even cut as small as it goes, ${room}`,
       fix,
     };
   }
-  const { T, M } = planner.sizes.rows[row.index];
-  const pictures = train.survey.contents[row.index].length > 0 ? `, ${M} of them of pictures,` : '';
+  const { row, need } = tooLarge;
+  const { dataset, survey } = row.split === 'train' ? train : validation!;
+  const pictures = row.pictures.length > 0 ? `, ${row.size.M} of them of pictures,` : '';
   return {
-    ...train.dataset.place(train.survey.rows[row.index]),
-    what: `its ${T} tokens${pictures} need ${size(row.need.total)} of memory, ${room}`,
+    ...dataset.place(survey.rows[row.index]),
+    what: `its ${row.size.T} tokens${pictures} need ${size(need.total)} of memory, ${room}`,
     fix,
   };
 }
@@ -252,12 +253,12 @@ const sentence = (words: readonly string[]) => words.join(' with ');
 /** Image tokens of a picture at most, to try. */
 const pictureTokens = [1024, 768, 512, 384, 256, 128, 64, 16];
 
-/** The largest limit of pixels with which everything fits, recomputed and in runs as short as `cut`. */
+/** The largest limit of pixels with which the last of `cuts` fits, the shortest; with it the first of them that does. */
 async function smallerPictures(
   { loaded, train, validation, encoder }: MemoryPlanInput,
   planner: MemoryPlanner,
   bytes: number,
-  cut: RunCut,
+  cuts: readonly RunCut[],
 ): Promise<Fitting | undefined> {
   const { model } = planner;
   const { config } = loaded;
@@ -274,8 +275,9 @@ async function smallerPictures(
     const data = { train: train.survey, validation: validation?.survey };
     const width = { width: model.config.text.hiddenSize };
     const sizes = runSizes(withSmallerPictures(data, tokensOf, perToken), config, width, perToken);
-    const { fits } = firstThatFits(new MemoryPlanner(model, sizes, planner), [cut], bytes);
-    if (fits) return { ...fits, maxPixels };
+    const smaller = new MemoryPlanner(model, sizes, planner);
+    if (!firstThatFits(smaller, cuts.slice(-1), bytes).fits) continue;
+    return { ...firstThatFits(smaller, cuts, bytes).fits!, maxPixels };
   }
   return undefined;
 }

@@ -13,7 +13,7 @@ export function courseOf(
   const indices = [...sizes.keys()];
   // Rows without a picture share their system text too, but are shuffled one by one.
   const groups = pack.order === 'groups' && {
-    of: (row: number) => (sizes[row].pictures?.length ? sizes[row].prefix?.group : undefined),
+    of: (row: number) => sizes[row].group,
     mostRows: pack.maxBranches,
   };
   const options = { seed, shuffle, accumulation, ...(groups && { groups }) };

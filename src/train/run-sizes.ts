@@ -3,7 +3,8 @@ import type { PictureSize, Survey } from '../check/survey.ts';
 import type { Config } from '../config/schema.ts';
 import { type BatchSize, batchSize, type ImageTokens } from './batch-sizes.ts';
 import type { CourseStep, RowSize } from './course.ts';
-import type { RunSizes } from './memory-need.ts';
+import type { Split } from './events.ts';
+import type { RowAlone, RunSizes } from './memory-need.ts';
 import { microBatches } from './micro-batches.ts';
 import { courseOf, drawRows } from './planned-course.ts';
 import { rowSizes } from './sharing.ts';
@@ -53,12 +54,22 @@ export function runSizes(
       yield* runs(microBatches([...held.keys()], held, maxTokens), held);
       yield* runs(microBatches(beside, trained, maxTokens), trained);
     },
-    rows: trained.map((_, row) => batchSize([row], trained, imageTokens)),
+    rows: [...rowsAlone('train', trained, imageTokens), ...rowsAlone('validation', held ?? [], imageTokens)],
     answered: held && config.train.evaluateAnswers > 0 ? longestOf(held, imageTokens) : undefined,
     pictures,
     keptTokenBytes: width * (config.cache.precision === 'f16' ? 2 : 4),
     pixelBytesAhead: aheadOf([...pictures.values()].map((tokens) => tokens * bytesPerImageToken)),
   };
+}
+
+function rowsAlone(split: Split, sizes: readonly RowSize[], imageTokens: ImageTokens): RowAlone[] {
+  return sizes.map(({ pictures = [], pixelBytes }, index) => ({
+    split,
+    index,
+    size: batchSize([index], sizes, imageTokens),
+    pictures: [...pictures],
+    pixelBytes,
+  }));
 }
 
 function longestOf(sizes: readonly RowSize[], imageTokens: ImageTokens): BatchSize {

@@ -257,7 +257,7 @@ function startOf(plan: Plan, model: CompiledModel, resumed: StartEvent['resumed'
     decisions: [
       ...plan.decisions,
       ...decisions,
-      ...(model.vision ? [describeKnown(model.vision, gridsOf(plan))] : []),
+      ...(model.vision ? describeKnown(model.vision, gridsOf(plan)) : []),
     ],
     ...(resumed && { resumed }),
   };

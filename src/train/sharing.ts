@@ -21,11 +21,15 @@ export function rowSizes(
   { sizes, contents, prefixes }: Pick<Survey, 'sizes' | 'contents' | 'prefixes'>,
   { shareImages }: Pick<PackConfig, 'shareImages'>,
 ): RowSize[] {
-  return sizes.map((size, i) => ({
-    ...size,
-    pictures: contents[i],
-    ...(shareImages && prefixes[i] && { prefix: prefixes[i] }),
-  }));
+  return sizes.map((size, i) => {
+    const prefix = prefixes[i];
+    return {
+      ...size,
+      pictures: contents[i],
+      ...(shareImages && prefix && { prefix }),
+      ...(prefix && contents[i].length > 0 && { group: prefix.group }),
+    };
+  });
 }
 
 export function sharingOf(course: Iterable<CourseStep>, sizes: readonly RowSize[]): Sharing {

@@ -70,6 +70,20 @@ describe('lorikeet estimate', () => {
     expect(refused.stdout).toMatch(/^Too large +the run needs .*No cut of it fits; it needs .* at least\.$/m);
   });
 
+  it('names a row that is too large with its file and line', () => {
+    const huge = { ...tinyRows[0], answer: 'Yes, there is a polyp visible. '.repeat(250) };
+    const [small, large] = [tinyRun(), tinyRun({ rows: [...tinyRows, huge] })].map((folder) =>
+      join(folder, 'config.yaml'),
+    );
+    const [fits, beyond] = [small, large].map(
+      (file) => (JSON.parse(lorikeet('estimate', file, '--json').stdout) as RunEstimate).memory.total,
+    );
+    const memory = `memory=${Math.round((fits + beyond) / 2)}`;
+    expect(lorikeet('estimate', large, '--set', memory).stdout).toMatch(
+      /^Too large +.*train\.jsonl:6, row 5: its \d+ tokens/m,
+    );
+  });
+
   it('stops at Ctrl-C and exits 130', async () => {
     const rows = Array.from({ length: 200_000 }, (_, n) => ({
       ...tinyRows[n % 5],

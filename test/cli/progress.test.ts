@@ -247,6 +247,8 @@ describe('the line of pictures at the start', () => {
     expect(told([kept, known])).toBe(
       '12 of 314 pictures known already; each other passes the tower once and is kept as f32',
     );
+    const others = { what: 'entries not used', value: '5 entries', reason: 'made by others' };
+    expect(told([kept, known, others])).toContain('; not used: 5 entries that another version');
     expect(told([{ ...kept, value: 'off', reason: 'the vision tower is trained' }])).toBe(
       'pictures pass the tower whenever they are needed: the vision tower is trained',
     );

@@ -50,7 +50,9 @@ describe('a config', () => {
   });
 
   it('lets the command line change a word of a section that is written short', async () => {
-    const { config } = await load(`${smallest}cache: f16\n`, ['cache.disk=off', 'cache.folder=kept']);
+    const set = ['cache.disk=off', 'cache.folder=kept'];
+    const { config } = await load(`${smallest}cache: f16\n`, set);
+    expect((await load(smallest, ['cache=f16', ...set])).config.cache).toEqual(config.cache);
     expect(config.cache).toEqual({
       precision: 'f16',
       memory: '1GB',

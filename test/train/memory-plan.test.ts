@@ -1,5 +1,5 @@
 /** What a run will hold, how it is cut to fit, and what is said where it does not: on tiny models, whose graphs are real. */
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
@@ -187,10 +187,33 @@ describe('a run that does not fit', () => {
     expect(refusal!.file).toMatch(/train\.jsonl$/);
     expect(refusal!.what).toMatch(
       new RegExp(
-        `^its ${planner.sizes.rows[2].T} tokens, 1 of them of pictures, need .* of memory, memory has `,
+        `^its ${planner.sizes.rows[2].size.T} tokens, 1 of them of pictures, need .* of memory, memory has `,
       ),
     );
   });
+
+  it.each(['train', 'validation'] as const)(
+    'names the row whose picture is too large, also where its text is short: %s',
+    async (split) => {
+      const folder = tinyRun();
+      await sharp({ create: { width: 1100, height: 900, channels: 3, background: 'navy' } })
+        .png()
+        .toFile(join(folder, 'large.png'));
+      const rows = [tinyRows[0], { ...tinyRows[1], image: 'large.png' }, tinyRows[2]];
+      const file = `${split}-large.jsonl`;
+      writeFileSync(join(folder, file), rows.map((row) => JSON.stringify(row)).join('\n'));
+      const set = ['image.maxPixels=1003520', `data.${split}=${file}`, 'train.gapRows=0'];
+      const { need } = await plannedRun(folder, { set });
+      const { refusal } = await plannedRun(folder, {
+        set: [...set, `memory=${Math.round(need.total - need.vision / 2)}`],
+      });
+      expect(refusal).toMatchObject({ file: expect.stringContaining(file), row: 1, line: 2 });
+      expect(refusal!.what).toMatch(
+        /^its \d{4} tokens, \d{4} of them of pictures, need .* of memory, memory has /,
+      );
+      expect(refusal!.fix).toMatch(/^image\.maxPixels: \d+ .*fits: /);
+    },
+  );
 
   it('is told the pixels with which it would', async () => {
     const folder = tinyRun();
@@ -207,6 +230,8 @@ describe('a run that does not fit', () => {
       set: [...set, `memory=${fewer.need.total}`, `image.maxPixels=${pixels}`],
     });
     expect(Number(pixels)).toBeGreaterThanOrEqual(200704);
+    // Nothing is asked for beside it that the run does not need.
+    expect(refusal!.fix).toMatch(/^image\.maxPixels: \d+ fits: /);
     expect(fits.refusal).toBeUndefined();
   });
 

@@ -9,8 +9,8 @@ import { run } from '../../src/train/run.ts';
 import { inProcess, tinyRun } from './tiny-run.ts';
 
 /** Rows of pictures a b a a b, two a step: only the second step has two of one picture. */
-async function runOf(pack: object, lora = {}) {
-  const folder = tinyRun({ train: { shuffle: false, epochs: 1 }, pack });
+async function runOf(pack: object, lora = {}, train = {}) {
+  const folder = tinyRun({ train: { shuffle: false, epochs: 1, ...train }, pack });
   const config = await loadConfig(join(folder, 'config.yaml'), {
     set: Object.entries(lora).map(([word, value]) => `lora.${word}=${value}`),
   });
@@ -55,6 +55,18 @@ describe('a run that shares pictures', () => {
     expect(decisionOf(alone, 'tokens computed')?.reason).toContain('computed whole');
   });
 
+  it.each(['groups', 'rows'])('shuffles as one without does (pack.order: %s)', async (order) => {
+    const train = { shuffle: true, epochs: 3 };
+    const [together, alone] = [
+      await runOf({ order }, {}, train),
+      await runOf({ order, shareImages: false }, {}, train),
+    ];
+    together.steps.forEach((step, i) => {
+      expect(Math.abs(step.loss - alone.steps[i].loss), `loss of step ${i + 1}`).toBeLessThan(1e-4);
+    });
+    expect(together.start.sharing).toEqual({ ...alone.start.sharing, tokens: expect.any(Number) });
+  });
+
   it('scores rows in the order of their file, wherever they ran', async () => {
     const { scored } = await runOf({});
     const rowsOf = (split: string) => scored.filter((row) => row.split === split).map(({ row }) => row);
@@ -79,7 +91,7 @@ describe('what is said of sharing', () => {
   it.each<[string, object, boolean, string]>([
     ['groups', {}, true, 'up to 8 rows about the same pictures stay together'],
     ['rows', { order: 'rows' }, true, 'every row is shuffled by itself'],
-    ['nothing shared', { shareImages: false }, true, 'every row is shuffled by itself'],
+    ['nothing shared', { shareImages: false }, true, 'up to 8 rows about the same pictures stay together'],
     ["the file's order", {}, false, "rows come in the file's order"],
   ])('%s', (_, changes, shuffle, reason) => {
     const [pictures, tokens] = describeSharing(words(changes, shuffle), sharing);

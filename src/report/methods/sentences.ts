@@ -104,7 +104,7 @@ const course: Sentence = (story) => {
   };
   const { train, pack } = configOf(story);
   const { shuffle, seed } = train ?? {};
-  const isGrouped = pack?.shareImages && pack.order === 'groups' && pack.maxBranches !== undefined;
+  const isGrouped = pack?.order === 'groups' && pack.maxBranches !== undefined;
   const order =
     shuffle === undefined
       ? ''

@@ -46,6 +46,6 @@ function orderWords(story: RunStory): string | undefined {
   const { train, pack } = configOf(story);
   if (train?.shuffle === undefined || !pack) return undefined;
   if (!train.shuffle) return 'as in the file';
-  if (!pack.shareImages || pack.order !== 'groups') return 'every row shuffled by itself';
+  if (pack.order !== 'groups') return 'every row shuffled by itself';
   return `up to ${count(pack.maxBranches ?? 1, 'row')} about the same pictures shuffled as one`;
 }
