@@ -202,8 +202,12 @@ describe('bad input', () => {
     [
       'a temperature that is no number',
       () => ['--model', folders.model, '--temperature', 'hot', 'What?'],
-      'temperature',
+      'temperature expected a number from 0 to 100, got "hot"',
     ],
+    ['an empty temperature', () => ['--model', folders.model, '--temperature', '', 'What?'], 'got ""'],
+    ['threads of none', () => ['--model', folders.model, '--threads', '0', 'What?'], '1 to 1024, got 0.'],
+    ['threads in words', () => ['--model', folders.model, '--threads', 'two', 'What?'], 'got "two"'],
+    ['an area in words', () => ['--model', folders.model, '--max-pixels', 'few', 'What?'], 'got few'],
     ['a length of none', () => ['--model', folders.model, '--max-new-tokens', '0', 'What?'], 'maxNewTokens'],
     ['an unknown option', () => ['--model', folders.model, '--loud', 'What?'], '--loud'],
   ])('exits 1 on %s, with words on stderr, nothing on stdout and no stack', async (_, args, word) => {
