@@ -29,8 +29,9 @@ export function judgedRows(evidence: Evidence): Judged[] {
 /** The same, whether the other model came to it or not. */
 export function givenAnswers({ dataset, guess, sets, own, other }: Evidence): Judged[] {
   const nameOf = (image: ImageReference) => nameInFolder(image, dataset.images);
-  const elsewhere = rightElsewhere(sets);
-  const rows = sets.flatMap((set) => set.rows);
+  const readable = withoutLost(sets, own);
+  const elsewhere = rightElsewhere(readable);
+  const rows = readable.flatMap((set) => set.rows);
   rows.sort((a, b) => a.example.row - b.example.row);
   return rows.flatMap((row) =>
     row.questions.flatMap((question, i) => {
@@ -43,6 +44,14 @@ export function givenAnswers({ dataset, guess, sets, own, other }: Evidence): Ju
       return [{ cluster: clusterOf(row), prediction }];
     }),
   );
+}
+
+/** A row whose picture could not be read is in no figure: not in what other pictures are asked, not among the pictures. */
+export function withoutLost(sets: readonly PictureSet[], { lost }: Examination): PictureSet[] {
+  const gone = new Set(lost.map(({ row }) => row));
+  return sets
+    .map(({ images, rows }) => ({ images, rows: rows.filter(({ example }) => !gone.has(example.row)) }))
+    .filter(({ rows }) => rows.length > 0);
 }
 
 /** What the blind guess learns from a row. */

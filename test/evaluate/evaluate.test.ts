@@ -198,6 +198,9 @@ describe('an evaluation', () => {
     expect(scorecard.lost.map(({ row }) => row)).toEqual([5]);
     expect(predictions.map(({ row }) => row)).toEqual([0, 1, 2, 3, 4]);
     expect(describeEvaluation(scorecard).join('\n')).toMatch(/^Lost +1 row could not be scored/m);
+    expect(scorecard).toMatchObject({ rows: 5, pictures: 2 });
+    // The lost row alone asks its question of another picture, and it is in no figure.
+    expect(predictions[0].shuffled).toMatchObject({ rightElsewhere: null });
     const strict = told(folder, {}, [...set, 'data.onBadRow=stop']);
     await expect(strict).rejects.toMatchObject({ code: 'image', place: { row: 5 } });
   });
