@@ -1,6 +1,7 @@
 /** Scores a model on data: what `lorikeet evaluate` does, for programs. */
 import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
+import { keyOf } from '../data/image/source.ts';
 import { normalisation } from '../metrics/match.ts';
 import { createEncoder, encoderSettings } from '../train/encoder.ts';
 import type { NoticeEvent } from '../train/events.ts';
@@ -147,7 +148,7 @@ function verdictOn(
 }
 
 function picturesOf(sets: readonly PictureSet[]): number {
-  return new Set(sets.flatMap(({ images }) => images.map((image) => JSON.stringify(image)))).size;
+  return new Set(sets.flatMap(({ images }) => images.map(keyOf))).size;
 }
 
 /** One model, and where in the whole it stands. */

@@ -9,7 +9,7 @@ import { rightForWrongPicture } from '../metrics/wrong-pictures.ts';
 import type { Judged } from './estimates.ts';
 import type { Examination, Examined } from './examination.ts';
 import type { Prediction } from './prediction.ts';
-import type { AskedRow, PictureSet, Question } from './questions.ts';
+import { type AskedRow, keyOfPictures, type PictureSet, type Question } from './questions.ts';
 
 export interface Evidence {
   dataset: Pick<Dataset, 'images'>;
@@ -64,17 +64,16 @@ export function answered({ example, questions }: AskedRow): Answered[] {
 function clusterOf({ example }: AskedRow): string {
   if (example.group !== undefined) return `group ${example.group}`;
   const images = imagesOf(example);
-  return images.length > 0 ? JSON.stringify(images) : `row ${example.row}`;
+  return images.length > 0 ? keyOfPictures(images) : `row ${example.row}`;
 }
 
 function rightElsewhere(sets: readonly PictureSet[]): Map<Question, number | undefined> {
   const asked = sets
     .filter(({ images }) => images.length > 0)
-    .flatMap(({ images, rows }) =>
-      rows.flatMap(({ questions }) =>
-        questions.map((question) => ({ question, picture: JSON.stringify(images) })),
-      ),
-    );
+    .flatMap(({ images, rows }) => {
+      const picture = keyOfPictures(images);
+      return rows.flatMap(({ questions }) => questions.map((question) => ({ question, picture })));
+    });
   const shares = rightForWrongPicture(
     asked.map(({ question: { text, expected }, picture }) => ({ question: text, expected, picture })),
   );

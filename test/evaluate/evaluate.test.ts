@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { openDataset } from '../../src/data/dataset.ts';
 import { describeEvaluation } from '../../src/evaluate/describe.ts';
 import { type EvaluatedEvent, type EvaluationEvent, evaluate } from '../../src/evaluate/evaluate.ts';
-import type { EvaluateOptions } from '../../src/evaluate/plan.ts';
+import { type EvaluateOptions, planEvaluation } from '../../src/evaluate/plan.ts';
 import type { Prediction } from '../../src/evaluate/prediction.ts';
 import { Engine } from '../../src/generate/engine.ts';
 import { compileStep } from '../../src/train/compile.ts';
@@ -313,6 +313,15 @@ describe('an evaluation', () => {
     const { events } = await told(folder, { signal: AbortSignal.abort() });
     expect(events.filter(({ type }) => type === 'evaluated')).toEqual([]);
     expect(readdirSync(folder).filter((name) => name.includes('evaluation'))).toEqual([]);
+  });
+
+  it('keeps of the training rows their words alone, not the pictures that they may hold', async () => {
+    const folder = tinyRun();
+    const config = await loadConfig(join(folder, 'config.yaml'));
+    for (const split of ['validation', 'train'] as const) {
+      const { training } = await planEvaluation(config, { split });
+      expect(training).toEqual(tinyRows.map(({ question, answer }) => ({ question, answer })));
+    }
   });
 
   it('never writes over what is not its own', async () => {
