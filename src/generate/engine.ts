@@ -156,8 +156,8 @@ export class Engine<M extends ReadingModel = CachedModel> {
     hooks: AnswerHooks = {},
     topic?: Topic,
   ): Promise<Answer[]> {
-    for (const request of requests) checkAnswerOptions(request);
     const examples = requests.map(exampleOf);
+    for (const request of requests) checkAnswerOptions(request);
     const answers: Answer[] = new Array(requests.length);
     for (const group of groupsOf(examples)) {
       const started = performance.now();
