@@ -7,7 +7,7 @@ import { LorikeetError } from '../errors.ts';
 import { checkAnswerOptions } from '../generate/request.ts';
 import type { Answered } from '../metrics/floor.ts';
 import { defaultMaxAnswerTokens } from './asking.ts';
-import { type Contestant, contestantOf } from './contestant.ts';
+import { type Contestant, checkContestant, contestantOf } from './contestant.ts';
 import { checkFolder, defaultFolder } from './evaluation-folder.ts';
 import { exchangePictures } from './exchange.ts';
 import { answered } from './judged-rows.ts';
@@ -69,6 +69,7 @@ export async function planEvaluation(
   const against = options.against === undefined ? undefined : await contestantOf(config, options.against);
   const folder = path.resolve(options.out ?? defaultFolder(config.output, model, split));
   checkFolder(folder);
+  for (const contestant of against ? [model, against] : [model]) await checkContestant(contestant);
   // A default nobody wrote is about training, where a bad row is found before the first step.
   const isStrict = decisions.some(
     ({ key, value, from }) => key === 'data.onBadRow' && value === 'stop' && from !== 'default',

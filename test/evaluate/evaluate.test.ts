@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
@@ -313,6 +321,19 @@ describe('an evaluation', () => {
     const { events } = await told(folder, { signal: AbortSignal.abort() });
     expect(events.filter(({ type }) => type === 'evaluated')).toEqual([]);
     expect(readdirSync(folder).filter((name) => name.includes('evaluation'))).toEqual([]);
+  });
+
+  it('refuses another adapter that does not fit before the first model has answered anything', async () => {
+    const folder = tinyRun();
+    await trained(folder);
+    const [own, other] = ['best', 'other'].map((name) => join(folder, 'run', name));
+    cpSync(own, other, { recursive: true });
+    const file = join(other, 'adapter_model.safetensors');
+    writeFileSync(file, readFileSync(file).subarray(0, 1000));
+    const config = await loadConfig(join(folder, 'config.yaml'));
+    await expect(planEvaluation(config, { against: other })).rejects.toMatchObject({ code: 'adapter' });
+    await expect(told(folder, { against: other })).rejects.toMatchObject({ code: 'adapter' });
+    expect(readdirSync(join(folder, 'run')).filter((name) => name.startsWith('evaluation'))).toEqual([]);
   });
 
   it('keeps of the training rows their words alone, not the pictures that they may hold', async () => {
