@@ -174,6 +174,15 @@ describe('lorikeet ask --interactive', () => {
     const read = [...stderr.matchAll(/(\d+) tokens read/g)].map(([, count]) => Number(count));
     expect(read[1]).toBeLessThan(read[0]); // the second turn reads its own words alone
   });
+
+  it.each([
+    ['answers lines that came, with the end, while it answered the first question', 'Where?\n', 2],
+    ['ends where the first question is all there is', '', 1],
+  ])('%s', async (_, input, answers) => {
+    const words = ['--model', folders.model, ...cut, '--image', picture('rgb.png'), '--interactive', 'What?'];
+    const { code, stderr } = await ask(words, { input });
+    expect({ code, answers: stderr.match(/said in/g)?.length }).toEqual({ code: 0, answers });
+  });
 });
 
 describe('bad input', () => {
