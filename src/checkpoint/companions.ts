@@ -1,10 +1,20 @@
 /** What stands in a model's folder besides its weights: config, tokenizer, chat template, processor, licence. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { LorikeetError } from '../errors.ts';
 import { listFolder } from '../formats/atomic.ts';
 import { isObject, type JsonObject, readJsonObject } from '../formats/json.ts';
 
 export type StoredDType = 'f32' | 'f16' | 'bf16';
+
+/** Throws a `checkpoint` error for a type that a program without types names and that cannot be written. */
+export function checkDType(dtype: string, writable: readonly string[]): void {
+  if (writable.includes(dtype)) return;
+  throw new LorikeetError('checkpoint', {
+    what: `dtype expected one of ${writable.join(', ')}, got ${JSON.stringify(dtype)}`,
+    fix: 'Leave it out for the first.',
+  });
+}
 
 const companions =
   /^(generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|preprocessor_config|video_preprocessor_config|processor_config|chat_template)\.json$|^(merges\.txt|chat_template\.jinja)$|^(LICEN[CS]E|NOTICE)(\.\w+)?$/;

@@ -11,7 +11,7 @@ import { writeSafetensors } from '../formats/safetensors.ts';
 import { modelFolder } from '../hub/model-folder.ts';
 import { loadModelConfig, type Qwen2VLConfig } from '../models/qwen2-vl/config.ts';
 import { loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
-import { copyCompanions, type StoredDType } from './companions.ts';
+import { checkDType, copyCompanions, type StoredDType } from './companions.ts';
 import { type PlannedFile, planFiles, totalBytes } from './merge-plan.ts';
 import { type Pace, startPace } from './merge-progress.ts';
 import { type MergeProgress, type MergeReport, reportOf } from './merge-report.ts';
@@ -46,6 +46,7 @@ export async function merge(given: MergeOptions): Promise<MergeReport> {
   const started = performance.now();
   const options = { ...given, model: modelFolder(given.model, process.cwd()) };
   const { model, output, overwrite = false, signal } = options;
+  checkDType(options.dtype ?? 'same', ['same', 'f32', 'f16', 'bf16']);
   await checkOutput({ dir: output, overwrite, sources: { model, adapter: options.adapter } });
   const job = await prepare(options);
   await checkFreeSpace(output, job.bytes + headerBytes(job.files) + (await companionBytes(model)));

@@ -13,7 +13,7 @@ import { loadModelConfig } from '../models/qwen2-vl/config.ts';
 import { readSettings } from '../models/qwen2-vl/processor/settings.ts';
 import { spelledProcessor } from '../models/qwen2-vl/transformers-js.ts';
 import { loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
-import { copyCompanions } from './companions.ts';
+import { checkDType, copyCompanions } from './companions.ts';
 import { browserLimit, ExternalData } from './external-data.ts';
 import { totalBytes } from './merge-plan.ts';
 import { type Pace, startPace } from './merge-progress.ts';
@@ -57,6 +57,7 @@ export async function exportOnnx(given: OnnxExportOptions): Promise<MergeReport>
   const started = performance.now();
   const options = { ...given, model: modelFolder(given.model, process.cwd()) };
   const { model, adapter: adapterDir, output, dtype = 'f32', overwrite = false, signal } = options;
+  checkDType(dtype, Object.keys(suffixes));
   const sources = { model, ...(adapterDir !== undefined && { adapter: adapterDir }) };
   await checkOutput({ dir: output, overwrite, sources });
   const config = await loadModelConfig(model);

@@ -146,11 +146,7 @@ export async function adapterFile(dir: string): Promise<string> {
   }
   const names = await listFolder(dir);
   if (!names.includes(configName)) {
-    const isModel = names.some((name) => /^model.*\.safetensors/.test(name));
-    const fix = isModel
-      ? 'It holds a model: name it under "model".'
-      : 'Name the folder that PEFT or Lorikeet wrote.';
-    refuse(`holds no ${configName}`, fix, { file: dir });
+    refuse(`holds no ${configName}`, whereAdapterIs(names), { file: dir });
   }
   if (!names.includes(weightsName)) {
     const fix = names.includes('adapter_model.bin')
@@ -159,6 +155,15 @@ export async function adapterFile(dir: string): Promise<string> {
     refuse(`holds no ${weightsName}`, fix, { file: dir });
   }
   return path.join(dir, weightsName);
+}
+
+function whereAdapterIs(names: readonly string[]): string {
+  if (names.some((name) => /^model.*\.safetensors/.test(name)))
+    return 'It holds a model: name it under "model".';
+  const inside = ['best', 'adapter'].filter((name) => names.includes(name));
+  if (names.includes('run.json') && inside.length > 0)
+    return `It is the folder of a run: name ${inside.map((name) => `${name}/`).join(' or ')} in it.`;
+  return 'Name the folder that PEFT or Lorikeet wrote.';
 }
 
 /** Where its tensors are, by their stored keys. */

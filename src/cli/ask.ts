@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { numberOption } from './number-option.ts';
 
 /** The words of `lorikeet ask`. */
 export function addAsk(program: Command): void {
@@ -19,17 +20,21 @@ export function addAsk(program: Command): void {
     )
     .option('--image <file>', 'a picture; several with several --image', collect)
     .option('--system <text>', "a system text in place of the template's own")
-    .option('--max-new-tokens <n>', 'longest answer in tokens (default: 256)', Number)
-    .option('--temperature <t>', 'draw instead of taking the likeliest; below 1 nearer to it', Number)
-    .option('--top-k <k>', 'draw among the k likeliest tokens', Number)
-    .option('--top-p <p>', 'draw among the fewest likeliest tokens that make up this probability', Number)
-    .option('--seed <n>', 'draws come from it alone (default: 0)', Number)
+    .option('--max-new-tokens <n>', 'longest answer in tokens (default: 256)', numberOption)
+    .option('--temperature <t>', 'draw instead of taking the likeliest; below 1 nearer to it', numberOption)
+    .option('--top-k <k>', 'draw among the k likeliest tokens', numberOption)
+    .option(
+      '--top-p <p>',
+      'draw among the fewest likeliest tokens that make up this probability',
+      numberOption,
+    )
+    .option('--seed <n>', 'draws come from it alone (default: 0)', numberOption)
     .option(
       '--max-pixels <n>',
       "scale pictures to this area; without it the run's image.maxPixels, or the model's own",
-      Number,
+      numberOption,
     )
-    .option('--threads <n>', 'default: physical cores', Number)
+    .option('--threads <n>', 'default: physical cores', numberOption)
     .option('--interactive', 'a conversation, a line for a turn; it ends with an empty line')
     .helpOption('-h, --help', 'Show this help.')
     .addHelpText(

@@ -25,6 +25,8 @@ export async function converse(
 ): Promise<number> {
   const chat = model.chat({ system });
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  // From here on, so that what comes during the first answer is kept: a closed interface gives no lines and no end.
+  const typed = lines[Symbol.asyncIterator]();
   const talk = new Talk(chat, how, [...images], stop.signal);
   // A terminal in raw mode hands Ctrl-C to readline, not to the process.
   lines.on('SIGINT', () => (talk.isAnswering ? talk.stopAnswer() : lines.close()));
@@ -35,7 +37,7 @@ export async function converse(
   if (process.stdin.isTTY) process.stderr.write(`${help}\n`);
   if (question !== undefined) await talk.take(question);
   ask();
-  for await (const line of lines) {
+  for await (const line of typed) {
     if (line.trim() === '') break;
     await talk.take(line);
     if (stop.signal.aborted) break;

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { numberOption } from './number-option.ts';
 
 /** The words of `lorikeet evaluate`. */
 export function addEvaluate(program: Command): void {
@@ -24,7 +25,7 @@ export function addEvaluate(program: Command): void {
       "an adapter, a run's folder, or base; without it the best of the config's own run, or the config's adapter",
     )
     .option('--against <dir>', 'another of these to compare with, row by row')
-    .option('--max-new-tokens <n>', 'longest answer in tokens (default: 128)', Number)
+    .option('--max-new-tokens <n>', 'longest answer in tokens (default: 128)', numberOption)
     .option('--out <dir>', 'where the evaluation is kept; in the run that is scored without it')
     .option('--json', 'print one JSON document and nothing else')
     .option('--set <key=value...>', 'change words of the config: --set data.test=other.jsonl')

@@ -1,8 +1,11 @@
 /** Which weights are scored. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { readAdapter } from '../checkpoint/peft.ts';
 import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
+import { loadModelConfig } from '../models/qwen2-vl/config.ts';
+import { loraTargets, openModelWeights } from '../models/qwen2-vl/weights.ts';
 import { adapterFolder } from '../train/adapter-folder.ts';
 import { runFiles } from '../train/run-folder.ts';
 import type { ScoredModel } from './scorecard.ts';
@@ -52,6 +55,16 @@ async function namedContestant(model: string, named: string): Promise<Contestant
 /** Full fine-tuning leaves a whole model where LoRA leaves an adapter. */
 function weightsIn(model: string, folder: string): Omit<Contestant, 'reason'> {
   return existsSync(path.join(folder, 'config.json')) ? { model: folder } : { model, adapter: folder };
+}
+
+/**
+ * Throws for weights that do not fit together, in an evaluation of two before the first of them answers for hours.
+ * `adapter` and `checkpoint` errors.
+ */
+export async function checkContestant({ model, adapter }: Contestant): Promise<void> {
+  const config = await loadModelConfig(model);
+  await openModelWeights(model, config);
+  if (adapter !== undefined) await readAdapter(adapter, loraTargets(config));
 }
 
 /** As it is told. */

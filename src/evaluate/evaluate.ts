@@ -1,6 +1,7 @@
 /** Scores a model on data: what `lorikeet evaluate` does, for programs. */
 import { type LoadedConfig, resolveConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
+import { keyOf } from '../data/image/source.ts';
 import { normalisation } from '../metrics/match.ts';
 import { createEncoder, encoderSettings } from '../train/encoder.ts';
 import type { NoticeEvent } from '../train/events.ts';
@@ -10,10 +11,10 @@ import { writeEvaluation } from './evaluation-folder.ts';
 import { type Answers, type Examination, examine, newExamination } from './examination.ts';
 import { Examinee } from './examinee.ts';
 import { judge } from './judge.ts';
-import { judgedRows } from './judged-rows.ts';
+import { judgedRows, withoutLost } from './judged-rows.ts';
 import { type EvaluateOptions, type EvaluationPlan, noneLeft, planEvaluation, totalAnswers } from './plan.ts';
 import type { Prediction } from './prediction.ts';
-import type { LostRow } from './questions.ts';
+import type { LostRow, PictureSet } from './questions.ts';
 import type { Scorecard } from './scorecard.ts';
 import { answersOf, evidenceOf, type Found, writeFound } from './unfinished.ts';
 
@@ -119,7 +120,7 @@ function verdictOn(
   found: Found,
   begun: number,
 ): Pick<EvaluatedEvent, 'scorecard' | 'predictions'> {
-  const lost = [...plan.lost, ...found.own.lost];
+  const lost = [...plan.lost, ...found.own.lost].sort((a, b) => a.row - b.row);
   const rows = judgedRows(evidenceOf(plan, found));
   if (rows.length === 0) throw noneLeft(plan.dataset, lost);
   const predictions = rows.map(({ prediction }) => prediction);
@@ -130,7 +131,7 @@ function verdictOn(
     trainFile: plan.trainFile,
     rows: new Set(predictions.map(({ row }) => row)).size,
     answers: rows.length,
-    pictures: new Set(plan.sets.flatMap(({ images }) => images.map((image) => JSON.stringify(image)))).size,
+    pictures: picturesOf(withoutLost(plan.sets, found.own)),
     clusteredBy: predictions.some(({ group }) => group !== undefined) ? 'group' : 'picture',
     clusters: new Set(rows.map(({ cluster }) => cluster)).size,
     normalisation,
@@ -144,6 +145,10 @@ function verdictOn(
     versions: versions(),
   };
   return { scorecard, predictions };
+}
+
+function picturesOf(sets: readonly PictureSet[]): number {
+  return new Set(sets.flatMap(({ images }) => images.map(keyOf))).size;
 }
 
 /** One model, and where in the whole it stands. */

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
 import type { ImageReference, Turn } from '../data/example.ts';
+import { keyOf } from '../data/image/source.ts';
 import { isBadRow, withPlace } from '../data/place.ts';
 import type { Answer } from '../generate/engine.ts';
 import type { Encoder } from '../train/encoder.ts';
@@ -212,7 +213,7 @@ type ReadOnce = (image: ImageReference) => Promise<SampleImage>;
 function oncePerPicture(read: ReadOnce): ReadOnce {
   const known = new Map<string, Promise<SampleImage>>();
   return (image) => {
-    const key = JSON.stringify(image);
+    const key = keyOf(image);
     const picture = known.get(key) ?? read(image);
     known.set(key, picture);
     return picture;

@@ -9,7 +9,7 @@ import { rightForWrongPicture } from '../metrics/wrong-pictures.ts';
 import type { Judged } from './estimates.ts';
 import type { Examination, Examined } from './examination.ts';
 import type { Prediction } from './prediction.ts';
-import type { AskedRow, PictureSet, Question } from './questions.ts';
+import { type AskedRow, keyOfPictures, type PictureSet, type Question } from './questions.ts';
 
 export interface Evidence {
   dataset: Pick<Dataset, 'images'>;
@@ -29,8 +29,9 @@ export function judgedRows(evidence: Evidence): Judged[] {
 /** The same, whether the other model came to it or not. */
 export function givenAnswers({ dataset, guess, sets, own, other }: Evidence): Judged[] {
   const nameOf = (image: ImageReference) => nameInFolder(image, dataset.images);
-  const elsewhere = rightElsewhere(sets);
-  const rows = sets.flatMap((set) => set.rows);
+  const readable = withoutLost(sets, own);
+  const elsewhere = rightElsewhere(readable);
+  const rows = readable.flatMap((set) => set.rows);
   rows.sort((a, b) => a.example.row - b.example.row);
   return rows.flatMap((row) =>
     row.questions.flatMap((question, i) => {
@@ -45,6 +46,14 @@ export function givenAnswers({ dataset, guess, sets, own, other }: Evidence): Ju
   );
 }
 
+/** A row whose picture could not be read is in no figure: not in what other pictures are asked, not among the pictures. */
+export function withoutLost(sets: readonly PictureSet[], { lost }: Examination): PictureSet[] {
+  const gone = new Set(lost.map(({ row }) => row));
+  return sets
+    .map(({ images, rows }) => ({ images, rows: rows.filter(({ example }) => !gone.has(example.row)) }))
+    .filter(({ rows }) => rows.length > 0);
+}
+
 /** What the blind guess learns from a row. */
 export function answered({ example, questions }: AskedRow): Answered[] {
   const { answerType } = example;
@@ -55,17 +64,16 @@ export function answered({ example, questions }: AskedRow): Answered[] {
 function clusterOf({ example }: AskedRow): string {
   if (example.group !== undefined) return `group ${example.group}`;
   const images = imagesOf(example);
-  return images.length > 0 ? JSON.stringify(images) : `row ${example.row}`;
+  return images.length > 0 ? keyOfPictures(images) : `row ${example.row}`;
 }
 
 function rightElsewhere(sets: readonly PictureSet[]): Map<Question, number | undefined> {
   const asked = sets
     .filter(({ images }) => images.length > 0)
-    .flatMap(({ images, rows }) =>
-      rows.flatMap(({ questions }) =>
-        questions.map((question) => ({ question, picture: JSON.stringify(images) })),
-      ),
-    );
+    .flatMap(({ images, rows }) => {
+      const picture = keyOfPictures(images);
+      return rows.flatMap(({ questions }) => questions.map((question) => ({ question, picture })));
+    });
   const shares = rightForWrongPicture(
     asked.map(({ question: { text, expected }, picture }) => ({ question: text, expected, picture })),
   );

@@ -5,18 +5,13 @@ import type { Config } from '../config/schema.ts';
 import { type Dataset, openDataset } from '../data/dataset.ts';
 import { LorikeetError } from '../errors.ts';
 import { checkAnswerOptions } from '../generate/request.ts';
+import type { Answered } from '../metrics/floor.ts';
 import { defaultMaxAnswerTokens } from './asking.ts';
-import { type Contestant, contestantOf } from './contestant.ts';
+import { type Contestant, checkContestant, contestantOf } from './contestant.ts';
 import { checkFolder, defaultFolder } from './evaluation-folder.ts';
 import { exchangePictures } from './exchange.ts';
-import {
-  type AskedRow,
-  answersIn,
-  type LostRow,
-  type PictureSet,
-  pictureSets,
-  readRows,
-} from './questions.ts';
+import { answered } from './judged-rows.ts';
+import { answersIn, type LostRow, type PictureSet, pictureSets, readRows } from './questions.ts';
 
 export type EvaluationSplit = 'train' | 'validation' | 'test';
 
@@ -43,8 +38,8 @@ export interface EvaluationPlan {
   split: EvaluationSplit;
   dataset: Dataset;
   trainFile: string;
-  /** What the blind guess learns from. */
-  training: AskedRow[];
+  /** What the blind guess learns from: words alone, not the pictures that a parquet file has in it. */
+  training: Answered[];
   sets: PictureSet[];
   guests: ReadonlyMap<PictureSet, PictureSet>;
   lost: LostRow[];
@@ -74,14 +69,16 @@ export async function planEvaluation(
   const against = options.against === undefined ? undefined : await contestantOf(config, options.against);
   const folder = path.resolve(options.out ?? defaultFolder(config.output, model, split));
   checkFolder(folder);
+  for (const contestant of against ? [model, against] : [model]) await checkContestant(contestant);
   // A default nobody wrote is about training, where a bad row is found before the first step.
   const isStrict = decisions.some(
     ({ key, value, from }) => key === 'data.onBadRow' && value === 'stop' && from !== 'default',
   );
-  const { rows, lost } = await readRows(dataset, isStrict);
+  const { rows, lost } = await readRows(dataset, isStrict, (row) => row);
   if (rows.length === 0) throw noneLeft(dataset, lost);
   const trained = split === 'train' ? dataset : await openSplit(config, 'train');
-  const training = split === 'train' ? rows : (await readRows(trained, isStrict)).rows;
+  const training =
+    split === 'train' ? rows.flatMap(answered) : (await readRows(trained, isStrict, answered)).rows.flat();
   if (training.length === 0) throw noneLeft(trained, []);
   const sets = pictureSets(rows);
   const { seed } = config.train;

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../data/dataset.ts';
 import type { Example, ImageReference, Turn } from '../data/example.ts';
 import { imagesOf } from '../data/example-images.ts';
+import { keyOf } from '../data/image/source.ts';
 import { isBadRow, withPlace } from '../data/place.ts';
 
 /** One answer of a row, asked for after all that stands before it in the row. */
@@ -27,22 +28,29 @@ export interface LostRow {
   reason: string;
 }
 
-export interface Rows {
-  rows: AskedRow[];
+export interface Rows<T> {
+  rows: T[];
   lost: LostRow[];
 }
 
 /** Rows between two turns of the event loop. */
 const breath = 256;
 
-/** Every row of a file. One that cannot be read is counted among the lost, or thrown where that is asked for. */
-export async function readRows(dataset: Dataset, isStrict: boolean): Promise<Rows> {
-  const read: Rows = { rows: [], lost: [] };
+/**
+ * What is to be kept of every row of a file. One that cannot be read is counted among the lost, or thrown where that is
+ * asked for.
+ */
+export async function readRows<T>(
+  dataset: Dataset,
+  isStrict: boolean,
+  kept: (row: AskedRow) => T,
+): Promise<Rows<T>> {
+  const read: Rows<T> = { rows: [], lost: [] };
   for (let row = 0; row < dataset.length; row++) {
     if (row % breath === breath - 1) await setImmediate();
     try {
       const example = await dataset.example(row);
-      read.rows.push(askedRow(example));
+      read.rows.push(kept(askedRow(example)));
     } catch (cause) {
       const error = withPlace(cause, dataset.place(row));
       if (isStrict || !isBadRow(error)) throw error;
@@ -84,12 +92,17 @@ export interface PictureSet {
   rows: AskedRow[];
 }
 
+/** The same for the same pictures in the same order, and short: a picture may have its bytes with it. */
+export function keyOfPictures(images: readonly ImageReference[]): string {
+  return JSON.stringify(images.map(keyOf));
+}
+
 /** In the order in which their pictures come first in the file; a row without one stands for itself. */
 export function pictureSets(rows: readonly AskedRow[]): PictureSet[] {
   const sets = new Map<string, PictureSet>();
   for (const row of rows) {
     const images = imagesOf(row.example);
-    const key = images.length > 0 ? JSON.stringify(images) : `row ${row.example.row}`;
+    const key = images.length > 0 ? keyOfPictures(images) : `row ${row.example.row}`;
     const set = sets.get(key) ?? { images, rows: [] };
     set.rows.push(row);
     sets.set(key, set);

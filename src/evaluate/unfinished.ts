@@ -4,7 +4,7 @@ import { versions } from '../train/version.ts';
 import { scoredModel } from './contestant.ts';
 import { writeUnfinished } from './evaluation-folder.ts';
 import type { Examination } from './examination.ts';
-import { answered, type Evidence, givenAnswers } from './judged-rows.ts';
+import { type Evidence, givenAnswers } from './judged-rows.ts';
 import { type EvaluationPlan, totalAnswers } from './plan.ts';
 import type { Prediction } from './prediction.ts';
 
@@ -16,7 +16,7 @@ export interface Found {
 
 export function evidenceOf(plan: EvaluationPlan, found: Found): Evidence {
   const { dataset, sets, training } = plan;
-  return { dataset, sets, guess: blindGuesser(training.flatMap(answered)), ...found };
+  return { dataset, sets, guess: blindGuesser(training), ...found };
 }
 
 /** Those to shuffled pictures and of the other model among them. */

@@ -8,6 +8,7 @@ import { keyOf } from '../data/image/source.ts';
 import { createTokenReader } from '../data/token-texts.ts';
 import { LorikeetError } from '../errors.ts';
 import { modelFolder } from '../hub/model-folder.ts';
+import { threadsOf } from '../runtime/threads.ts';
 import { createEncoder, type Encoder, type EncoderSettings } from '../train/encoder.ts';
 import type { ImageEmbedder } from '../train/image-embedder.ts';
 import type { SampleImage } from '../train/step.ts';
@@ -105,7 +106,7 @@ export class Engine<M extends ReadingModel = CachedModel> {
     const cached = await CachedModel.open({
       modelDir,
       adapterDir: adapter,
-      threads,
+      threads: threadsOf(threads),
       pack,
       cache: cache && cacheConfig(cache),
       embedder,
@@ -155,8 +156,8 @@ export class Engine<M extends ReadingModel = CachedModel> {
     hooks: AnswerHooks = {},
     topic?: Topic,
   ): Promise<Answer[]> {
-    for (const request of requests) checkAnswerOptions(request);
     const examples = requests.map(exampleOf);
+    for (const request of requests) checkAnswerOptions(request);
     const answers: Answer[] = new Array(requests.length);
     for (const group of groupsOf(examples)) {
       const started = performance.now();

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ContentPart, Example, ImageReference, Turn } from '../data/example.ts';
 import { isRecord, type JsonObject, named } from '../data/rows/own.ts';
-import { LorikeetError } from '../errors.ts';
+import { LorikeetError, reasonOf } from '../errors.ts';
 import type { SamplingOptions } from './sampling.ts';
 
 /** A picture: a path, a `file:` or `data:` URL, or the bytes of a file. */
@@ -40,6 +40,7 @@ const longest = 2 ** 20;
  * Throws `config`, `data` and `image` errors.
  */
 export function exampleOf(request: Question): Example {
+  if (!isRecord(request)) throw noQuestion(request);
   return { row: 0, turns: 'messages' in request ? messageTurns(request.messages) : questionTurns(request) };
 }
 
@@ -49,10 +50,16 @@ function questionTurns({
   images = [],
   system,
 }: Exclude<Question, { messages: unknown }>): Turn[] {
-  if (typeof question !== 'string' || question.trim() === '')
+  if (typeof question !== 'string' || question.trim() === '') throw noQuestion(question);
+  if (!Array.isArray(images))
     throw new LorikeetError('config', {
-      what: `a question expected, got ${question === '' ? 'an empty text' : named(question)}`,
-      fix: 'Ask something: { question: "What is shown?", image: "picture.png" }.',
+      what: `images expected a list of pictures, got ${named(images)}`,
+      fix: 'Write images: ["a.png", "b.png"], or image: "a.png" for one.',
+    });
+  if (system !== undefined && typeof system !== 'string')
+    throw new LorikeetError('config', {
+      what: `system expected a text, got ${named(system)}`,
+      fix: "Leave it out for the template's own.",
     });
   const pictures = image === undefined ? images : [image, ...images];
   const user: Turn = {
@@ -65,6 +72,13 @@ function questionTurns({
   return system === undefined
     ? [user]
     : [{ role: 'system', content: [{ type: 'text', text: system }] }, user];
+}
+
+function noQuestion(got: unknown): LorikeetError {
+  return new LorikeetError('config', {
+    what: `a question expected, got ${got === '' ? 'an empty text' : named(got)}`,
+    fix: 'Ask something: { question: "What is shown?", image: "picture.png" }.',
+  });
 }
 
 function messageTurns(messages: unknown): Turn[] {
@@ -104,20 +118,37 @@ function pictureOf(picture: Picture): ImageReference {
     // The bytes say which format it is; the URL's type is not looked at.
     return { dataUrl: `data:image/png;base64,${Buffer.from(picture).toString('base64')}` };
   }
-  const text = String(picture); // programs without types pass whatever they have
+  if (typeof picture !== 'string')
+    throw new LorikeetError('image', {
+      what: `a picture expected as a path, the text of a file: or data: URL or the bytes of a file, got ${named(picture)}`,
+      fix: 'Leave image out for a question without one.',
+    });
+  const text = picture;
   if (/^data:/i.test(text)) return { dataUrl: text };
   if (/^https?:/i.test(text))
     throw new LorikeetError('image', {
       what: `a picture on this machine expected, got ${text.slice(0, 200)}`,
       fix: 'Download it and name the file: nothing is fetched from a network.',
     });
-  const path = /^file:/i.test(text) ? fileURLToPath(text) : resolve(text);
+  const path = /^file:/i.test(text) ? pathOf(text) : resolve(text);
   if (existsSync(path)) return { path };
   throw new LorikeetError('image', {
     file: path,
     what: 'a picture expected here, got no such file',
     fix: 'Check the name; paths are relative to the working directory.',
   });
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new LorikeetError('image', {
+      what: `a file: URL of this machine expected, got ${url.slice(0, 200)}: ${reasonOf(cause)}`,
+      fix: 'Write file:///folder/picture.png, or the path itself.',
+      cause,
+    });
+  }
 }
 
 /** Throws a `config` error for a number that cannot be meant. */

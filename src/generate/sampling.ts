@@ -59,7 +59,7 @@ export function candidates(
   const sorted = scores.toSorted();
   const words = sorted.length;
   const largest = sorted[words - 1];
-  if (!Number.isFinite(largest)) throw notNumbers();
+  if (!Number.isFinite(largest)) return likeliestAlone(logits);
   let first = topK === undefined ? 0 : firstAtLeast(sorted, sorted[words - Math.min(topK, words)]);
   if (topP < 1) first = firstOfNucleus(sorted, first, topP);
   const least = sorted[first];
@@ -71,6 +71,12 @@ export function candidates(
     kept.weights.push(Math.exp(scores[id] - largest));
   }
   return kept;
+}
+
+/** What is left where the temperature is so low that divided logits are beyond f32. */
+function likeliestAlone(logits: Float32Array): Candidates {
+  if (logits.some((logit) => Number.isNaN(logit) || logit === Number.POSITIVE_INFINITY)) throw notNumbers();
+  return { ids: [likeliestToken(logits)], weights: [1] };
 }
 
 /** Index of the first of ascending values that is not below `value`. */

@@ -12,6 +12,11 @@ import { parseModelId } from './model-id.ts';
  * @throws LorikeetError 'checkpoint' for an id that is not pulled. What is neither stays a path, there or not.
  */
 export function modelFolder(written: string, base: string, env: Environment = process.env): string {
+  if (typeof written !== 'string' || written === '')
+    throw new LorikeetError('config', {
+      what: `model expected a folder or the id of a pulled model, got ${written === '' ? 'an empty text' : typeof written}`,
+      fix: 'Name it as a text: { model: "./models/Qwen2-VL-2B-Instruct" }.',
+    });
   const folder = resolve(base, written);
   if (existsSync(folder)) return folder;
   const model = parseModelId(written);

@@ -17,6 +17,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MergeOptions, merge } from '../../src/checkpoint/merge.ts';
 import { parseSize } from '../../src/checkpoint/merge-plan.ts';
+import { exportOnnx } from '../../src/checkpoint/onnx-export.ts';
 import { LorikeetError } from '../../src/errors.ts';
 import { canMount } from '../support/mount.ts';
 import {
@@ -105,6 +106,15 @@ describe('an output folder that is in the way', () => {
     // A name that only begins alike is another folder.
     await merge({ ...folders, output: path.join(dir, 'all/model-merged') });
   });
+});
+
+it('a type that cannot be written is named before anything is', async () => {
+  const dtype = 'int4' as 'f16';
+  expect((await refusal({ dtype })).what).toBe('dtype expected one of same, f32, f16, bf16, got "int4"');
+  const output = path.join(place(), 'out');
+  const exporting = exportOnnx({ ...source, output, dtype: 'bf16' as 'f16' });
+  await expect(exporting).rejects.toThrow('dtype expected one of f32, f16, got "bf16"');
+  expect(existsSync(output)).toBe(false);
 });
 
 describe('an adapter that does not fit', () => {
@@ -201,7 +211,9 @@ describe('a base that cannot be used', () => {
     expect((await refusal({ model, output: path.join(dir, 'out') })).message).toContain(
       'model-00002-of-00003',
     );
-    expect((await refusal({ model: path.join(dir, 'none') })).message).toMatch(/none.*(no such|found none)/);
+    expect((await refusal({ model: path.join(dir, 'none') })).message).toMatch(
+      /none: .*found no such folder/,
+    );
     expect((await refusal({ adapter: path.join(dir, 'none') })).code).toBe('adapter');
     expect(readdirSync(dir)).toEqual(['model']);
   });

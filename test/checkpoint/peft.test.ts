@@ -187,6 +187,10 @@ describe('an adapter that cannot be used', () => {
   it('is refused where files are missing or broken', async () => {
     await expect(reading(path.join(dir, 'nowhere'))).rejects.toMatchObject(refusal('no such folder'));
     await expect(reading(dir)).rejects.toMatchObject(refusal('holds no adapter_config.json'));
+    const run = path.join(dir, 'run');
+    await mkdir(path.join(run, 'adapter'), { recursive: true });
+    await writeFile(path.join(run, 'run.json'), '{}');
+    await expect(reading(run)).rejects.toThrow('It is the folder of a run: name adapter/ in it.');
     const pickled = await copyOf('decoder');
     await rm(path.join(pickled, 'adapter_model.safetensors'));
     await writeFile(path.join(pickled, 'adapter_model.bin'), '');

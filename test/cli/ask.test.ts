@@ -174,6 +174,15 @@ describe('lorikeet ask --interactive', () => {
     const read = [...stderr.matchAll(/(\d+) tokens read/g)].map(([, count]) => Number(count));
     expect(read[1]).toBeLessThan(read[0]); // the second turn reads its own words alone
   });
+
+  it.each([
+    ['answers lines that came, with the end, while it answered the first question', 'Where?\n', 2],
+    ['ends where the first question is all there is', '', 1],
+  ])('%s', async (_, input, answers) => {
+    const words = ['--model', folders.model, ...cut, '--image', picture('rgb.png'), '--interactive', 'What?'];
+    const { code, stderr } = await ask(words, { input });
+    expect({ code, answers: stderr.match(/said in/g)?.length }).toEqual({ code: 0, answers });
+  });
 });
 
 describe('bad input', () => {
@@ -202,8 +211,12 @@ describe('bad input', () => {
     [
       'a temperature that is no number',
       () => ['--model', folders.model, '--temperature', 'hot', 'What?'],
-      'temperature',
+      'temperature expected a number from 0 to 100, got "hot"',
     ],
+    ['an empty temperature', () => ['--model', folders.model, '--temperature', '', 'What?'], 'got ""'],
+    ['threads of none', () => ['--model', folders.model, '--threads', '0', 'What?'], '1 to 1024, got 0.'],
+    ['threads in words', () => ['--model', folders.model, '--threads', 'two', 'What?'], 'got "two"'],
+    ['an area in words', () => ['--model', folders.model, '--max-pixels', 'few', 'What?'], 'got few'],
     ['a length of none', () => ['--model', folders.model, '--max-new-tokens', '0', 'What?'], 'maxNewTokens'],
     ['an unknown option', () => ['--model', folders.model, '--loud', 'What?'], '--loud'],
   ])('exits 1 on %s, with words on stderr, nothing on stdout and no stack', async (_, args, word) => {

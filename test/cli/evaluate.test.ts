@@ -128,7 +128,7 @@ describe('lorikeet evaluate', () => {
     [
       'a length in letters',
       (folder) => [join(folder, 'config.yaml'), '--max-new-tokens', 'long'],
-      'maxNewTokens expected a whole number',
+      'maxNewTokens expected a whole number from 1 to 1048576, got "long"',
     ],
   ])('exits 1 with one line for %s', (_, argsOf, words) => {
     const folder = tinyRun();

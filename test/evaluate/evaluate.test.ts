@@ -1,11 +1,19 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { openDataset } from '../../src/data/dataset.ts';
 import { describeEvaluation } from '../../src/evaluate/describe.ts';
 import { type EvaluatedEvent, type EvaluationEvent, evaluate } from '../../src/evaluate/evaluate.ts';
-import type { EvaluateOptions } from '../../src/evaluate/plan.ts';
+import { type EvaluateOptions, planEvaluation } from '../../src/evaluate/plan.ts';
 import type { Prediction } from '../../src/evaluate/prediction.ts';
 import { Engine } from '../../src/generate/engine.ts';
 import { compileStep } from '../../src/train/compile.ts';
@@ -198,6 +206,9 @@ describe('an evaluation', () => {
     expect(scorecard.lost.map(({ row }) => row)).toEqual([5]);
     expect(predictions.map(({ row }) => row)).toEqual([0, 1, 2, 3, 4]);
     expect(describeEvaluation(scorecard).join('\n')).toMatch(/^Lost +1 row could not be scored/m);
+    expect(scorecard).toMatchObject({ rows: 5, pictures: 2 });
+    // The lost row alone asks its question of another picture, and it is in no figure.
+    expect(predictions[0].shuffled).toMatchObject({ rightElsewhere: null });
     const strict = told(folder, {}, [...set, 'data.onBadRow=stop']);
     await expect(strict).rejects.toMatchObject({ code: 'image', place: { row: 5 } });
   });
@@ -310,6 +321,28 @@ describe('an evaluation', () => {
     const { events } = await told(folder, { signal: AbortSignal.abort() });
     expect(events.filter(({ type }) => type === 'evaluated')).toEqual([]);
     expect(readdirSync(folder).filter((name) => name.includes('evaluation'))).toEqual([]);
+  });
+
+  it('refuses another adapter that does not fit before the first model has answered anything', async () => {
+    const folder = tinyRun();
+    await trained(folder);
+    const [own, other] = ['best', 'other'].map((name) => join(folder, 'run', name));
+    cpSync(own, other, { recursive: true });
+    const file = join(other, 'adapter_model.safetensors');
+    writeFileSync(file, readFileSync(file).subarray(0, 1000));
+    const config = await loadConfig(join(folder, 'config.yaml'));
+    await expect(planEvaluation(config, { against: other })).rejects.toMatchObject({ code: 'adapter' });
+    await expect(told(folder, { against: other })).rejects.toMatchObject({ code: 'adapter' });
+    expect(readdirSync(join(folder, 'run')).filter((name) => name.startsWith('evaluation'))).toEqual([]);
+  });
+
+  it('keeps of the training rows their words alone, not the pictures that they may hold', async () => {
+    const folder = tinyRun();
+    const config = await loadConfig(join(folder, 'config.yaml'));
+    for (const split of ['validation', 'train'] as const) {
+      const { training } = await planEvaluation(config, { split });
+      expect(training).toEqual(tinyRows.map(({ question, answer }) => ({ question, answer })));
+    }
   });
 
   it('never writes over what is not its own', async () => {

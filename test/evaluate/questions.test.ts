@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/data/dataset.ts';
 import { exchangePictures } from '../../src/evaluate/exchange.ts';
-import { pictureSets, readRows, withPictures } from '../../src/evaluate/questions.ts';
+import { type AskedRow, pictureSets, readRows, withPictures } from '../../src/evaluate/questions.ts';
 import { turnLosses } from '../../src/evaluate/turn-losses.ts';
 import { folderOf } from '../data/folder.ts';
 
@@ -10,7 +10,7 @@ const pictures = { 'a.png': '', 'b.png': '', 'c.png': '', 'd.png': '' };
 
 async function read(rows: object[], isStrict = false) {
   const folder = folderOf({ ...pictures, 'rows.jsonl': rows });
-  return readRows(await openDataset(join(folder, 'rows.jsonl'), { name: 'test' }), isStrict);
+  return readRows(await openDataset(join(folder, 'rows.jsonl'), { name: 'test' }), isStrict, (row) => row);
 }
 
 const flat = (image: string | string[], question = 'q', answer = 'a', more = {}) => ({
@@ -59,6 +59,20 @@ describe('questions of a file', () => {
     ]);
     const sets = pictureSets(rows).map(({ rows }) => rows.map(({ example }) => example.row));
     expect(sets).toEqual([[0, 2], [1], [3], [4], [5]]);
+  });
+
+  it('are told apart by the names of pictures that a row holds, never by spelling out their bytes', () => {
+    const bytes = Object.assign(new Uint8Array(3), {
+      toJSON: () => {
+        throw new Error('bytes were spelled out');
+      },
+    });
+    const about = (row: number, held: string): AskedRow => ({
+      example: { row, turns: [{ role: 'user', content: [{ type: 'image', image: { held, bytes } }] }] },
+      questions: [],
+    });
+    const sets = pictureSets([about(0, 'one'), about(1, 'two'), about(2, 'one')]);
+    expect(sets.map(({ rows }) => rows.map(({ example }) => example.row))).toEqual([[0, 2], [1]]);
   });
 
   it('are put about other pictures in the places of their own', async () => {

@@ -194,6 +194,22 @@ describe('what cannot be asked', () => {
       'image',
       'engine.test.ts',
     ],
+    ['nothing', undefined as unknown as object, 'config', 'a question expected, got nothing'],
+    [
+      'a picture that is an object',
+      { question: 'a', image: new URL(import.meta.url) },
+      'image',
+      'the text of',
+    ],
+    ['a picture that is none', { question: 'a', image: null }, 'image', 'got nothing'],
+    [
+      'a file of another machine',
+      { question: 'a', image: 'file://far/b.png' },
+      'image',
+      'got file://far/b.png',
+    ],
+    ['pictures that are no list', { question: 'a', images: 'b.png' }, 'config', 'got "b.png"'],
+    ['a system text that is none', { question: 'a', system: 5 }, 'config', 'system expected a text, got 5'],
     ['a conversation without turns', { messages: [] }, 'data', 'no turn at all'],
     [
       'one that ends with an answer',

@@ -159,6 +159,16 @@ describe('loading', () => {
     });
   });
 
+  it.each([0, -1, 1.5, Number.NaN])(
+    'refuses %s threads, which the engine fails on or takes otherwise',
+    async (threads) => {
+      await expect(loadModel({ ...folders, threads })).rejects.toMatchObject({
+        code: 'config',
+        what: `threads expected a whole number from 1 to 1024, got ${threads}`,
+      });
+    },
+  );
+
   it('ends with close, and a program that forgets it ends all the same', async () => {
     const other = await loadModel({ model: folders.model, threads: 1 });
     await other.close();

@@ -30,6 +30,15 @@ describe('candidates', () => {
   });
 });
 
+it.each([Float32Array.of(1, 3, 2), Float32Array.of(-3, -1, -2)])(
+  'a temperature that f32 cannot divide by leaves the likeliest',
+  (logits) => {
+    expect(candidates(logits, { temperature: 1e-40 })).toEqual({ ids: [1], weights: [1] });
+    const broken = logits.map((logit, id) => (id === 0 ? Number.NaN : logit));
+    expect(() => candidates(broken, { temperature: 1e-40 })).toThrow('got NaN or infinity');
+  },
+);
+
 describe('createSampler', () => {
   const logits = Float32Array.of(0, Math.log(2), Math.log(5), -30);
 

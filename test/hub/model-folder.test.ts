@@ -23,6 +23,10 @@ function cacheWith(revision = 'main'): { home: string; snapshot: string } {
 }
 
 describe('what `model` means', () => {
+  it.each([undefined, null, 7, ''])('is no %j', (written) => {
+    expect(() => modelFolder(written as string, '/nowhere', {})).toThrow('model expected a folder or the id');
+  });
+
   it('is the snapshot of a pulled model, by its branch, a tag or the commit', () => {
     const { home, snapshot } = cacheWith();
     const env = { HF_HOME: home };

@@ -44,7 +44,11 @@ const shared = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
 
 /** As an evaluation reads them: columns found by their names. */
 async function rowsOf(file: string) {
-  const { rows } = await readRows(await openDataset(`${shared}${file}`, { name: 'test' }), true);
+  const { rows } = await readRows(
+    await openDataset(`${shared}${file}`, { name: 'test' }),
+    true,
+    (row) => row,
+  );
   return rows.flatMap(({ example, questions }) =>
     questions.map(({ text, expected }) => ({
       question: text,

@@ -6,6 +6,7 @@
 import path from 'node:path';
 import type { DType } from '../../dtype.ts';
 import { LorikeetError } from '../../errors.ts';
+import { checkModelFolder } from '../../formats/checkpoint-folder.ts';
 import { isObject, type Json, type JsonObject, readJsonObject } from '../../formats/json.ts';
 
 export interface Qwen2VLTextConfig {
@@ -65,6 +66,7 @@ const dtypes: Record<string, DType> = { float32: 'f32', float16: 'f16', bfloat16
 
 /** Reads `dir`/config.json; throws `checkpoint` errors that name the key. */
 export async function loadModelConfig(dir: string): Promise<Qwen2VLConfig> {
+  await checkModelFolder(dir);
   const file = path.join(dir, 'config.json');
   return parseModelConfig(await readJsonObject(file, 'checkpoint', 4 * 1024 * 1024), file);
 }
