@@ -16,6 +16,7 @@ export interface OutputFolder {
 
 /** Throws `checkpoint` errors that say what is in the way. */
 export async function checkOutput({ dir, overwrite, sources }: OutputFolder): Promise<void> {
+  for (const [name, folder] of Object.entries({ ...sources, output: dir })) checkNamed(name, folder);
   const target = await realTarget(dir);
   for (const [name, source] of Object.entries(sources)) {
     const real = await realTarget(source);
@@ -30,6 +31,15 @@ export async function checkOutput({ dir, overwrite, sources }: OutputFolder): Pr
     refuse(dir, 'holds something else than a model', 'Name an empty folder, or one that is not there yet.');
   if (!overwrite)
     refuse(dir, 'holds a model already', 'Name another folder, or replace it with --overwrite.');
+}
+
+/** Programs without types may leave it out. */
+function checkNamed(name: string, folder: unknown): void {
+  if (typeof folder === 'string' && folder !== '') return;
+  throw new LorikeetError('checkpoint', {
+    what: `${name} expected a folder, got ${folder === '' ? 'an empty text' : typeof folder}`,
+    fix: `Name it as a text: { ${name}: "./folder" }.`,
+  });
 }
 
 const holds = (outer: string, inner: string): boolean => {

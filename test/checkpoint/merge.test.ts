@@ -260,6 +260,15 @@ describe('merge', () => {
     expect(statSync(path.join(output, 'tokenizer.json')).mode & 0o200).toBe(0o200);
   });
 
+  it('says which folder a program without types left out', async () => {
+    const { model, adapter } = await folders(loadMergedCase(mergedCases[0]));
+    const given = { model, adapter, output: path.join(root, 'unnamed') };
+    for (const name of ['model', 'adapter', 'output'] as const)
+      await expect(merge({ ...given, [name]: undefined as never })).rejects.toThrow(
+        new RegExp(`^${name} expected a folder.*got undefined`),
+      );
+  });
+
   it('tells its progress to the last byte', async () => {
     const { model, adapter } = await folders(loadMergedCase('f16-rslora'));
     const told: MergeProgress[] = [];
