@@ -187,7 +187,8 @@ function finishLine(event: FinishEvent, output: string): string {
 }
 
 function endWords({ status, step, totalSteps, stoppedEarly, best, seconds }: FinishEvent): string {
-  if (status === 'stopped') return `Stopped after step ${step} of ${totalSteps}; what was learned is kept.`;
+  const kept = step === 0 ? 'nothing was learned yet' : 'what was learned is kept';
+  if (status === 'stopped') return `Stopped after step ${step} of ${totalSteps}; ${kept}.`;
   if (!stoppedEarly || !best) return `Done: ${count(step, 'step')} in ${duration(seconds)}.`;
   const { patience, bestStep } = stoppedEarly;
   return (

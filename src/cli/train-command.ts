@@ -32,14 +32,12 @@ export async function trainCommand(file: string | undefined, given: TrainCommand
   let told = false;
   let steps = 0;
   let started = false;
-  let kept = false;
   try {
     for await (const event of train(config, { signal: stop.signal, overwrite, resume })) {
       started ||= event.type === 'start';
       // Where a run was finished before, its notice has said so.
       if (started || event.type !== 'finish') progress.show(event);
-      if (event.type === 'step') steps = event.step;
-      kept = event.type === 'checkpoint' || (kept && event.type === 'finish');
+      if (event.type === 'step' || event.type === 'finish') steps = event.step;
       if (event.type !== 'finish') continue;
       told = true;
       finished = event.status === 'finished';
@@ -53,7 +51,7 @@ export async function trainCommand(file: string | undefined, given: TrainCommand
     stop.release();
   }
   if (!told) process.stdout.write('Stopped before the first step; nothing was written.\n');
-  if (told && !finished && kept) process.stdout.write(`Resume ${resumeCommand(source)}\n`);
+  if (told && !finished) process.stdout.write(`Resume ${resumeCommand(source)}${fromWhere(output, steps)}\n`);
   return finished ? 0 : stop.exitCode() || 1;
 }
 
@@ -86,6 +84,12 @@ function sourceOf(file: string | undefined, given: TrainCommandOptions) {
 
 function load({ file, from, set }: ConfigSource): Promise<LoadedConfig> {
   return from === undefined ? loadConfig(file!, { set }) : loadRepeat(from, { set });
+}
+
+/** Nothing where it goes on from the step that it stopped at, as it does but for checkpoints that are off or found no room. */
+function fromWhere(output: string, stopped: number): string {
+  const step = listCheckpoints(output)[0]?.step ?? 0;
+  return step === stopped ? '' : `  (from step ${step})`;
 }
 
 function tellWhatIsKept(output: string, resume: string): void {

@@ -82,7 +82,8 @@ export const packSchema = z.strictObject({
 });
 
 export const trainSchema = z.strictObject({
-  epochs: wholeFrom(1).default(3),
+  // The course of all steps is walked before the first.
+  epochs: wholeFrom(1).max(100_000).default(3),
   maxSteps: wholeFrom(1).optional().describe('ends the run early; the schedule then ends there too'),
   learningRate: z.number().positive().max(1).default(5e-6),
   weightDecay: z.number().min(0).default(0.01).describe('not on biases and norms'),

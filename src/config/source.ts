@@ -79,7 +79,12 @@ export function readYaml(text: string, file: string): Source {
     throw new LorikeetError('config', { file, line, what, fix: 'Correct the YAML there.', cause });
   };
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      version: '1.2',
+      logLevel: 'error', // the library would write its warnings itself; those that matter are in `warnings`
+    });
     const [trouble] = [...document.errors, ...document.warnings];
     if (trouble?.code === 'MULTIPLE_DOCS') {
       return refuse('expected one config, got several parted by ---', lineAt(trouble.pos[0]));
@@ -136,6 +141,14 @@ function plainCopy(value: unknown, file: string | undefined, at: string, depth: 
   }
   if (Array.isArray(value)) return value.map((item) => plainCopy(item, file, at, depth + 1));
   if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
+    const [what, name] = [at.slice(0, -1) || 'the config', value.constructor.name];
+    throw new LorikeetError('config', {
+      file,
+      what: `${what} expected a plain value, list or section, got a ${name}`,
+      fix: 'Write it without a tag.',
+    });
+  }
   const copy: Tree = {};
   for (const [key, inner] of Object.entries(value)) {
     if (key === '__proto__' || key === 'constructor' || key === 'prototype') {

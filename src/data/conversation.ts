@@ -8,6 +8,7 @@ import type { Turn } from './example.ts';
  * @throws LorikeetError 'data' without a place: the caller knows the row.
  */
 export function checkConversation(turns: readonly Turn[]): void {
+  checkSize(turns);
   turns.forEach(checkTurn);
   const speakers = turns.map(({ role }) => role).filter((role) => role !== 'system');
   if (!speakers.includes('assistant')) {
@@ -26,12 +27,35 @@ export function checkConversation(turns: readonly Turn[]): void {
 
 /** What a conversation must hold to be answered: it ends with the user's turn. @throws LorikeetError 'data'. */
 export function checkPrompt(turns: readonly Turn[]): void {
+  checkSize(turns);
   turns.forEach(checkTurn);
   const speakers = turns.map(({ role }) => role).filter((role) => role !== 'system');
   if (speakers.at(-1) === 'user' && speakers[0] === 'user') return;
   throw new LorikeetError('data', {
     what: `a conversation that begins and ends with a user turn expected, got ${speakers.join(', ') || 'no turn at all'}`,
     fix: 'End with the question: the answer is what the model says next.',
+  });
+}
+
+/** More than any model reads; its tokens take a hundred times the memory of a text. */
+const mostCharacters = 2 ** 22;
+/** Templates go through them turn by turn, with work for each that grows with their number. */
+const mostParts = 2 ** 12;
+
+function checkSize(turns: readonly Turn[]): void {
+  let [characters, parts] = [0, 0];
+  for (const { content } of turns) {
+    parts += Math.max(1, content.length);
+    for (const part of content) if (part.type === 'text') characters += part.text.length;
+  }
+  const tooMany =
+    parts > mostParts
+      ? `${mostParts} turns, texts and images in all expected, got ${parts}`
+      : characters > mostCharacters && `${mostCharacters} characters in all expected, got ${characters}`;
+  if (!tooMany) return;
+  throw new LorikeetError('data', {
+    what: `at most ${tooMany}`,
+    fix: 'Cut the row into several, or take it out.',
   });
 }
 

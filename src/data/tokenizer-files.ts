@@ -30,13 +30,17 @@ export interface AddedToken {
 const maxBytes = 256 * 2 ** 20;
 /** A vocabulary of 256,000 words with its merges has three million. */
 const maxValues = 8_000_000;
+/** Vocabularies are held in lists as long as their greatest id. */
+const mostIds = 2 ** 24;
 
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const file = join(folder, 'tokenizer.json');
   const configFile = join(folder, 'tokenizer_config.json');
   if (!existsSync(file)) throw noTokenizer(folder, file);
   const tokenizer = await readVocabulary(file);
-  if (!isRecord(own(tokenizer, 'model'))) throw wrong(file, '"model" expected an object with a vocabulary');
+  const model = own(tokenizer, 'model');
+  if (!isRecord(model)) throw wrong(file, '"model" expected an object with a vocabulary');
+  checkIds(file, own(model, 'vocab'));
   const config = existsSync(configFile) ? await readJsonObject(configFile, 'tokenizer') : {};
   const addedTokens = readAddedTokens(file, tokenizer, configFile, config);
   return {
@@ -60,6 +64,16 @@ function noTokenizer(folder: string, file: string): LorikeetError {
       ? 'Save the tokenizer once with transformers (AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)), or take the published tokenizer.json.'
       : 'Point `model` at a folder in Hugging Face layout, with its tokenizer files.',
   });
+}
+
+/** Of words by their ids; a list of them is numbered as it stands. */
+function checkIds(file: string, vocabulary: unknown): void {
+  if (!isRecord(vocabulary)) return;
+  for (const [word, id] of Object.entries(vocabulary)) {
+    if (isTokenId(id)) continue;
+    const found = `${JSON.stringify(id)?.slice(0, 40)} for ${JSON.stringify(word.slice(0, 40))}`;
+    throw wrong(file, `whole ids from 0 to ${mostIds - 1} expected in the vocabulary, got ${found}`);
+  }
 }
 
 /** tokenizer.json is large and holds no names that matter, so JSON.parse reads it: ten times as fast. */
@@ -134,7 +148,7 @@ function addedToken(file: string, json: unknown, id: unknown): AddedToken {
 }
 
 function isTokenId(id: unknown): id is number {
-  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < 2 ** 31;
+  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < mostIds;
 }
 
 /** Names come from tokenizer_config.json, and from special_tokens_map.json where that says nothing. */

@@ -4,6 +4,7 @@ import { depthLimit } from '../formats/json.ts';
 import { withinSeconds } from './bounded-time.ts';
 import { remember } from './remember.ts';
 import { type ChatTemplate, compileTemplate } from './template.ts';
+import { growthOf } from './text-growth.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
 
 /**
@@ -49,7 +50,11 @@ function buildTokenizer(files: TokenizerFiles): ChatTokenizer {
   const isForeign = hasForeignPatterns(files);
   const bounded = <T>(work: () => T) =>
     told(files, () => (isForeign ? withinSeconds(maxSeconds, work) : work()));
-  const encode = remember((value) => bounded(() => encodeText(text, value, spellings)));
+  const growth = growthOf(files.tokenizer.normalizer) * growthOf(files.tokenizer.pre_tokenizer);
+  const encode = remember((value) => {
+    checkGrowth(files, value, growth);
+    return bounded(() => encodeText(text, value, spellings));
+  });
   return {
     folder: files.folder,
     encodeText: (value) => encode(value).slice(),
@@ -105,6 +110,18 @@ const knownPattern =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 /** To build a tokenizer, and for a text or some ids: a thousand times what it takes. */
 const maxSeconds = 30;
+
+/** Of a text on its way to tokens: eight times the longest row. */
+const mostCharacters = 2 ** 25;
+
+function checkGrowth({ file }: TokenizerFiles, { length }: string, growth: number): void {
+  if (length * growth <= mostCharacters) return;
+  throw new LorikeetError('tokenizer', {
+    file,
+    what: `a text expected to stay within ${mostCharacters} characters on its way to tokens, got one of ${length} that may become ${growth.toPrecision(2)} times as long`,
+    fix: 'Take the tokenizer.json that was published with the checkpoint, or cut the text.',
+  });
+}
 
 /** Whether the files bring regular expressions of their own, which may take for ever on some text. */
 function hasForeignPatterns({ tokenizer }: TokenizerFiles): boolean {

@@ -1,4 +1,5 @@
 /** Which modules carry LoRA, which parameters are trained whole: selection by name, as PEFT selects. */
+import { withinSeconds } from '../data/bounded-time.ts';
 import { LorikeetError } from '../errors.ts';
 
 /** A linear layer that LoRA can stand beside; `name` is its name in the model, without `.weight`. */
@@ -47,7 +48,7 @@ function selectNames(names: readonly string[], which: TargetModules, word: strin
   };
   if (typeof which === 'string') {
     const regex = pythonRegex(which, word);
-    const selected = names.filter((name) => regex.test(name));
+    const selected = matching(names, regex) ?? fail(`regex ${which} takes more than ${maxSeconds} s`);
     if (selected.length === 0) fail(`regex ${which} matches no whole name`);
     return selected;
   }
@@ -56,6 +57,18 @@ function selectNames(names: readonly string[], which: TargetModules, word: strin
     if (!names.some((name) => isNamedBy(name, entry))) fail(`entry ${JSON.stringify(entry)} matches nothing`);
   }
   return names.filter((name) => which.some((entry) => isNamedBy(name, entry)));
+}
+
+/** For all names: a thousand times what it takes. */
+const maxSeconds = 10;
+
+/** Nothing where the regex takes for ever on some name. */
+function matching(names: readonly string[], regex: RegExp): string[] | undefined {
+  try {
+    return withinSeconds(maxSeconds, () => names.filter((name) => regex.test(name)));
+  } catch {
+    return undefined;
+  }
 }
 
 /** PEFT's rule for one entry of a list. */

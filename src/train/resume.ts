@@ -1,5 +1,5 @@
 /** An interrupted run: what of it can be gone on from, whether it is still the same run, and how it is taken up. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { copyFile, cp } from 'node:fs/promises';
 import os from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -68,7 +68,7 @@ async function namedCheckpoint(
   given: string,
   output: string,
 ): Promise<{ whole: WholeCheckpoint; damaged: DamagedCheckpoint[] }> {
-  const path = resolve(given);
+  const path = pathIn(output, given);
   const isOne = /^step-\d+$/.test(basename(path)) && basename(dirname(path)) === runFiles.checkpoints;
   const found = isOne && existsSync(path) ? await openCheckpoint(path) : undefined;
   const fix =
@@ -88,6 +88,14 @@ async function namedCheckpoint(
     });
   }
   return { whole: found, damaged: [] };
+}
+
+/** The same folder by the name that the output has: links may lead to either. */
+function pathIn(output: string, given: string): string {
+  const path = existsSync(given) ? realpathSync(given) : resolve(given);
+  const run = dirname(dirname(path));
+  const isOutputs = existsSync(output) && run === realpathSync(output);
+  return isOutputs ? join(output, relative(run, path)) : path;
 }
 
 function refuseOtherWords(changes: readonly ChangedWord[], output: string): void {

@@ -51,6 +51,7 @@ export function createRowLoader(
           loader.load(await dataset.example(row), known),
         );
         checkSize(sample, survey.sizes[index].tokens);
+        checkPictures(sample, survey.contents[index]);
         return sample;
       } catch (cause) {
         const error = withPlace(cause, dataset.place(row));
@@ -74,6 +75,16 @@ function checkSize({ encoded }: Sample, tokens: number): void {
   throw new LorikeetError('data', {
     what: `a row of ${tokens} tokens expected, as the check before step 1 found it, got ${encoded.ids.length}`,
     fix: 'A picture of it was replaced by one of another size; put the former one back.',
+  });
+}
+
+/** What rows share rests on what their pictures hold; one replaced in the run would be learned by some and not by others. */
+function checkPictures({ images }: Sample, contents: readonly string[]): void {
+  const place = images.findIndex(({ content }, i) => content !== contents[i]);
+  if (place < 0) return;
+  throw new LorikeetError('data', {
+    what: `picture ${place + 1} of ${images.length} expected to hold what it held in the check before step 1, got other pixels`,
+    fix: 'It was replaced during the run; put the former one back.',
   });
 }
 

@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { LorikeetError } from '../errors.ts';
 import { writeFileAtomically } from '../formats/atomic.ts';
@@ -115,13 +116,29 @@ function checkWritable(folder: string, output: string): void {
 /** Bytes: a folder that somebody else made may hold anything under this name. */
 const recordLimit = 256 * 2 ** 20;
 
-/** The record of the run in this folder; nothing where there is none that we wrote. */
+const whole = z.int().min(0);
+
+/** Of what a run that goes on takes from the record. */
+const taken: Partial<Record<keyof RunRecord, z.ZodType>> = {
+  startedAt: z.string(),
+  config: z.object({ resolved: z.record(z.string(), z.unknown()) }),
+  finish: z.object({ step: whole, stoppedEarly: z.object({ patience: whole, bestStep: whole }).optional() }),
+  adapterStep: whole,
+  files: z.array(z.string()),
+  resumed: z.array(z.object({ at: z.string(), step: whole })),
+};
+
+/** The record of the run in this folder, without what no run writes so; nothing where there is none that we wrote. */
 export function readRunRecord(folder: string): RunRecord | undefined {
   try {
     const file = join(folder, runFiles.record);
     if (statSync(file).size > recordLimit) return undefined;
     const record = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof record?.versions?.lorikeet === 'string' ? record : undefined;
+    if (typeof record?.versions?.lorikeet !== 'string') return undefined;
+    for (const [name, schema] of Object.entries(taken)) {
+      if (!schema.safeParse(record[name]).success) delete record[name];
+    }
+    return record;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resumeCommand } from '../../src/cli/resume-command.ts';
@@ -124,6 +124,25 @@ describe('lorikeet train', () => {
     const steps = metrics(folder).flatMap(({ type, step }) => (type === 'step' ? [step] : []));
     expect(steps).toEqual(steps.map((_, i) => i + 1));
     expect(steps.length).toBeGreaterThanOrEqual(end.step);
+  });
+
+  it('says how to go on where it was stopped in the evaluation before step 1, too', async () => {
+    const folder = tinyRun();
+    const config = join(folder, 'config.yaml');
+    // Long enough to be stopped in.
+    writeFileSync(join(folder, 'val.jsonl'), readFileSync(join(folder, 'val.jsonl'), 'utf8').repeat(300));
+    let asked = false;
+    const { code, stdout } = await runCommand(['train', config], {
+      onOutput(text, child) {
+        if (asked || !text.includes('Why each setting')) return;
+        asked = true;
+        child.kill('SIGINT');
+      },
+    });
+    expect(code).toBe(130);
+    expect(metrics(folder)).toMatchObject([{ type: 'finish', status: 'stopped', step: 0 }]);
+    expect(stdout).toContain('Stopped after step 0 of 6; nothing was learned yet.');
+    expect(stdout).toContain(`Resume lorikeet train ${config} --resume\n`);
   });
 
   it('leaves a finished run alone when it is asked to go on with it, says so and exits 0', async () => {

@@ -264,6 +264,7 @@ describe('problems', () => {
     ['train: { seed: -1 }', 'train.seed expected at least 0, got -1'],
     ['train: { warmupRatio: 1 }', 'train.warmupRatio expected a number below 1, got 1'],
     ['train: { warmupRatio: 0.1, warmupSteps: 3 }', 'both say how long to warm up'],
+    ['train: { epochs: 1000000000 }', 'train.epochs expected at most 100000, got 1000000000'],
     ['train: { threads: 0 }', 'train.threads expected at least 1, got 0'],
     ['train: [1]', 'train expected a section of words, got the list [1]'],
     ['lora: { rank: -4 }', 'lora.rank expected at least 1, got -4'],
@@ -351,6 +352,12 @@ describe('problems', () => {
       'Excessive alias count',
     ],
     ['a: &a { b: *a }', ''],
+    ['train: !!omap [epochs: 2]', 'train expected a plain value, list or section, got a Map'],
+    ['train: !!set { epochs }', 'train expected a plain value, list or section, got a Set'],
+    [
+      'train: { seed: !!binary aGVsbG8= }',
+      'train.seed expected a plain value, list or section, got a Buffer',
+    ],
   ];
   it.each(nested)('%.40s is refused as YAML', async (text, words) => {
     expect((await problem(text)).message).toContain(words);

@@ -230,6 +230,29 @@ describe('the files', () => {
     );
   });
 
+  it.each([1e15, -1, 1.5, '7', null])('with the id %s for a word are refused', async (id) => {
+    const edit = (json: Record<string, unknown>) => {
+      (json.model as { vocab: Record<string, unknown> }).vocab.b = id;
+    };
+    await expect(loadTokenizer(changed({ 'tokenizer.json': edit }))).rejects.toThrow(
+      `whole ids from 0 to 16777215 expected in the vocabulary, got ${JSON.stringify(id)} for "b"`,
+    );
+  });
+
+  it('that make a text much longer are refused before they do', async () => {
+    const twice = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' };
+    const steps = (most: number) => ({ type: 'Sequence', normalizers: Array(most).fill(twice) });
+    const { encodeText } = await loadTokenizer(
+      changed({ 'tokenizer.json': (json) => Object.assign(json, { normalizer: steps(3) }) }),
+    );
+    expect(encodeText('ab').length).toBeGreaterThan(4);
+    const folder = changed({ 'tokenizer.json': (json) => Object.assign(json, { normalizer: steps(30) }) });
+    const tokenizer = await loadTokenizer(folder);
+    expect(() => tokenizer.encodeText('ab')).toThrow(
+      /tokenizer\.json: a text expected to stay within 33554432 characters on its way to tokens, got one of 2 that may/,
+    );
+  });
+
   it('that are folders are refused', async () => {
     const folder = changed({ 'chat_template.jinja': null });
     mkdirSync(join(folder, 'chat_template.jinja'));

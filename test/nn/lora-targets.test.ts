@@ -29,6 +29,11 @@ describe('selectModules', () => {
     expect(() => selectModules(modules, 'proj')).toThrow('regex proj matches no whole name');
     expect(() => selectModules(modules, '(')).toThrow('is not a valid regex');
   });
+
+  it('ends a regex that would take for ever', () => {
+    const long = [{ name: 'a'.repeat(60) }];
+    expect(() => selectModules(long, '(a+)+b')).toThrow('regex (a+)+b takes more than 10 s');
+  }, 30_000);
 });
 
 describe('selectParameters', () => {

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -334,6 +335,46 @@ describe('a checkpoint', () => {
     const { folder, expected, path } = await stopped();
     const events = await train(folder, { resume: path(3) });
     expect(stepsOf(events)).toEqual([4, 5, 6]);
+    expect(outcome(folder)).toEqual(expected);
+  });
+
+  it('is found by any link to it, and by any link to its run', async () => {
+    const { folder, expected } = await stopped();
+    symlinkSync(join(folder, 'run', 'checkpoints'), join(folder, 'kept'));
+    symlinkSync(join(folder, 'run'), join(folder, 'link'));
+    const events = await train(folder, { resume: join(folder, 'kept', 'step-3'), set: ['output=link'] });
+    expect(stepsOf(events)).toEqual([4, 5, 6]);
+    expect(outcome(folder)).toEqual(expected);
+  });
+
+  it.each<[string, (path: string, aside: string) => void]>([
+    ['a file stands', (path) => writeFileSync(path, '')],
+    [
+      'a link stands, of whose target nothing is removed',
+      (path, aside) => {
+        mkdirSync(aside);
+        writeFileSync(join(aside, 'manifest.json'), 'of somebody else');
+        symlinkSync(aside, path);
+      },
+    ],
+  ])('is passed over where in its place %s', async (_, put) => {
+    const { folder, expected, path } = await stopped();
+    const aside = join(folder, 'aside');
+    rmSync(path(4), { recursive: true });
+    put(path(4), aside);
+    const events = await train(folder, { resume: true });
+    expect(notices(events)).toContain('checkpoints/step-4 is not whole and was passed over');
+    expect(outcome(folder)).toEqual(expected);
+    if (existsSync(aside))
+      expect(readFileSync(join(aside, 'manifest.json'), 'utf8')).toBe('of somebody else');
+  });
+
+  it('is gone on from whatever stands in the record beside it', async () => {
+    const { folder, expected } = await stopped();
+    const odd = { status: 'finished', finish: 5, resumed: 7, startedAt: {}, files: [null], config: 1 };
+    const file = join(folder, 'run', 'run.json');
+    writeFileSync(file, JSON.stringify({ ...record(folder), ...odd }));
+    await train(folder, { resume: true });
     expect(outcome(folder)).toEqual(expected);
   });
 

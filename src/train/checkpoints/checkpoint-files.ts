@@ -1,5 +1,5 @@
 /** Where a run's checkpoints stand, and which of them can be gone on from. */
-import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readBytes } from '../../data/lines.ts';
 import { damageOf } from '../../formats/manifest.ts';
@@ -98,6 +98,7 @@ export function removeCheckpoints(run: string): void {
 
 /** The manifest goes first, so that what is left of a removal that was cut short is no checkpoint. */
 function remove(path: string): void {
-  rmSync(join(path, 'manifest.json'), { force: true });
+  // Through a link it would be somebody else's.
+  if (lstatSync(path).isDirectory()) rmSync(join(path, 'manifest.json'), { force: true });
   rmSync(path, { recursive: true, force: true });
 }

@@ -341,6 +341,26 @@ describe('conversations that teach nothing or make no sense', () => {
     await expect(read({ messages })).rejects.toThrow(message);
   });
 
+  it.each([
+    [
+      'characters',
+      4_194_304,
+      [ask(text('x'.repeat(2 ** 22 - 3))), answer],
+      [ask(text('x'.repeat(2 ** 22 - 2))), answer],
+    ],
+    [
+      'turns, texts and images',
+      4096,
+      Array.from({ length: 4096 }, (_, i) => (i % 2 === 0 ? ask(text('q')) : answer)),
+      [ask(...Array.from({ length: 4096 }, () => text('q'))), answer],
+    ],
+  ])('are bad with more %s than any model reads', async (what, most, longest, longer) => {
+    await expect(read({ messages: longest })).resolves.toBeDefined();
+    await expect(read({ messages: longer })).rejects.toThrow(
+      `row 0: at most ${most} ${what} in all expected, got ${most + 1}. Cut the row into several`,
+    );
+  });
+
   it('are bad when a row is no object', async () => {
     const { dataset } = await open([flat, [1]]);
     await expect(dataset.example(1)).rejects.toThrow(/row 1: a row expected as an object .* got a list of 1/);
