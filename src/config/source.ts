@@ -54,7 +54,11 @@ async function sizeOf(file: string): Promise<number> {
   const status = await stat(file).catch(() => undefined);
   if (status?.isFile()) return status.size;
   const what = status ? 'is a folder; a config file was expected' : 'is not there';
-  throw new LorikeetError('config', { file, what, fix: 'Name the config file after the command, as in lorikeet check vqa.yaml.' });
+  throw new LorikeetError('config', {
+    file,
+    what,
+    fix: 'Name the config file after the command, as in lorikeet check vqa.yaml.',
+  });
 }
 
 async function runProgram(file: string): Promise<unknown> {
