@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Bench } from './bench.ts';
+import { type Bench, percent } from './bench.ts';
 import { modelFolder } from './model-folder.ts';
 import type { TrainerRequest } from './packs-child.ts';
 import { lengths } from './picture-samples.ts';
@@ -17,6 +17,8 @@ export interface FullStepResult {
   first: number;
   later: number;
   seconds: { first: number; later: number };
+  /** GFLOP/s of the later step over that of MatMul right after it. */
+  shareOfMatmul: number;
   /** The folder with the weights, which is kept where it was asked for. */
   folder?: string;
 }
@@ -38,11 +40,15 @@ export const fullStep = ({ keep }: { keep: boolean }): Bench<FullStepResult> => 
       const step = (fresh: boolean) =>
         side.ask({ do: 'step', picture: 1, questions, fresh } satisfies TrainerRequest);
       const [first, later] = [await step(true), await step(false)];
+      const ask = (request: TrainerRequest) => side.ask(request).then(({ value }) => value);
+      const matmul = await ask({ do: 'matmul', seconds: Math.min(5, later.value) });
+      const gflop = await ask({ do: 'gflop', questions });
       side.stop();
       return {
         first: first.peak,
         later: later.peak,
         seconds: { first: first.value, later: later.value },
+        shareOfMatmul: gflop / later.value / matmul,
         ...(keep && { folder: modelDir }),
       };
     } finally {
@@ -50,10 +56,10 @@ export const fullStep = ({ keep }: { keep: boolean }): Bench<FullStepResult> => 
       if (!keep) rmSync(modelDir, { recursive: true, force: true });
     }
   },
-  tell: ({ first, later, seconds, folder }) => [
+  tell: ({ first, later, seconds, shareOfMatmul, folder }) => [
     `A step of the whole 2B shape: 28 + 32 layers, bf16, LoRA r = 16, a picture of ${lengths.imageTokens} tokens, ${questions} questions, recompute`,
     `  the first, with the vision tower  ${first.toFixed(0).padStart(6)} MB of anonymous memory at its peak, ${seconds.first.toFixed(1)} s`,
-    `  with the picture known            ${later.toFixed(0).padStart(6)} MB, ${seconds.later.toFixed(1)} s`,
+    `  with the picture known            ${later.toFixed(0).padStart(6)} MB, ${seconds.later.toFixed(1)} s, ${percent(shareOfMatmul)} of MatMul`,
     folder ? `  weights kept in ${folder}` : '  weights deleted; --keep keeps them',
   ],
 });
