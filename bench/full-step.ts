@@ -13,14 +13,25 @@ import { WorkerProcess } from './worker-process.ts';
 const questions = 8;
 
 export interface FullStepResult {
-  /** MB of anonymous memory at the peak: the first step, which opens the graphs and runs the tower, and a later one. */
-  first: number;
-  later: number;
-  seconds: { first: number; later: number };
-  /** GFLOP/s of the later step over that of MatMul right after it. */
+  /** Opens the graphs as well. */
+  first: Step;
+  /** Another picture. */
+  fresh: Step;
+  /** That picture again, from the cache. */
+  known: Step;
+  /** One question about yet another picture. */
+  alone: Step;
+  matmulGflops: number;
+  /** GFLOP/s of the step on a known picture over that of MatMul right after it. */
   shareOfMatmul: number;
   /** The folder with the weights, which is kept where it was asked for. */
   folder?: string;
+}
+
+interface Step {
+  seconds: number;
+  /** MB of anonymous memory at the peak. */
+  peak: number;
 }
 
 export const fullStep = ({ keep }: { keep: boolean }): Bench<FullStepResult> => ({
@@ -37,29 +48,35 @@ export const fullStep = ({ keep }: { keep: boolean }): Bench<FullStepResult> => 
         recompute: true,
         threads,
       });
-      const step = (fresh: boolean) =>
-        side.ask({ do: 'step', picture: 1, questions, fresh } satisfies TrainerRequest);
-      const [first, later] = [await step(true), await step(false)];
-      const ask = (request: TrainerRequest) => side.ask(request).then(({ value }) => value);
-      const matmul = await ask({ do: 'matmul', seconds: Math.min(5, later.value) });
-      const gflop = await ask({ do: 'gflop', questions });
-      side.stop();
-      return {
-        first: first.peak,
-        later: later.peak,
-        seconds: { first: first.value, later: later.value },
-        shareOfMatmul: gflop / later.value / matmul,
-        ...(keep && { folder: modelDir }),
+      const ask = (request: TrainerRequest) => side.ask(request);
+      const step = async (picture: number, questions: number, fresh = true): Promise<Step> => {
+        const { value: seconds, peak } = await ask({ do: 'step', picture, questions, fresh });
+        return { seconds, peak };
       };
+      const [first, fresh] = [await step(1, questions), await step(2, questions)];
+      const known = await step(2, questions, false);
+      const { value: matmulGflops } = await ask({ do: 'matmul', seconds: Math.min(5, known.seconds) });
+      const { value: gflop } = await ask({ do: 'gflop', questions });
+      const alone = await step(3, 1);
+      side.stop();
+      const shareOfMatmul = gflop / known.seconds / matmulGflops;
+      return { first, fresh, known, alone, matmulGflops, shareOfMatmul, ...(keep && { folder: modelDir }) };
     } finally {
       rmSync(cacheDir, { recursive: true, force: true });
       if (!keep) rmSync(modelDir, { recursive: true, force: true });
     }
   },
-  tell: ({ first, later, seconds, shareOfMatmul, folder }) => [
-    `A step of the whole 2B shape: 28 + 32 layers, bf16, LoRA r = 16, a picture of ${lengths.imageTokens} tokens, ${questions} questions, recompute`,
-    `  the first, with the vision tower  ${first.toFixed(0).padStart(6)} MB of anonymous memory at its peak, ${seconds.first.toFixed(1)} s`,
-    `  with the picture known            ${later.toFixed(0).padStart(6)} MB, ${seconds.later.toFixed(1)} s, ${percent(shareOfMatmul)} of MatMul`,
-    folder ? `  weights kept in ${folder}` : '  weights deleted; --keep keeps them',
-  ],
+  tell: ({ first, fresh, known, alone, matmulGflops, shareOfMatmul, folder }) => {
+    const line = (what: string, { seconds, peak }: Step, more = '') =>
+      `  ${what.padEnd(34)}${seconds.toFixed(1).padStart(6)} s, ${peak.toFixed(0)} MB of anonymous memory at its peak${more}`;
+    const share = `, ${percent(shareOfMatmul)} of MatMul's ${matmulGflops.toFixed(0)} GFLOP/s`;
+    return [
+      `A step of the whole 2B shape: 28 + 32 layers, bf16, LoRA r = 16, a picture of ${lengths.imageTokens} tokens, ${questions} questions, recompute`,
+      line('the first, which opens the graphs', first),
+      line('another picture', fresh),
+      line('that picture again', known, share),
+      line('a picture with one question', alone),
+      folder ? `  weights kept in ${folder}` : '  weights deleted; --keep keeps them',
+    ];
+  },
 });
