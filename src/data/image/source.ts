@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { LorikeetError } from '../../errors.ts';
 import type { HeldImage, ImageName, ImageReference } from '../example.ts';
@@ -63,8 +63,11 @@ function readPath(path: string): Promise<Uint8Array> {
   return withFile(path, (file) => file.readFile());
 }
 
+/** Opening a pipe would else wait for somebody to write to it. */
+const readWithoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
 async function withFile<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
-  const file = await open(path, 'r').catch((cause) => {
+  const file = await open(path, readWithoutWaiting).catch((cause) => {
     throw unreadable(path, cause);
   });
   try {
@@ -72,7 +75,7 @@ async function withFile<T>(path: string, read: (file: FileHandle, size: number) 
     if (!stat.isFile()) {
       throw new LorikeetError('image', {
         what: 'expected a picture file, got something that is not a file',
-        fix: 'Name the picture itself, not its folder.',
+        fix: 'Name the picture itself, not its folder or a pipe.',
         file: path,
       });
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LorikeetError } from '../../errors.ts';
@@ -107,8 +107,9 @@ function existing(source: string, paths: string[], folders: PictureFolders): str
     if (!isReallyWithin(found, folders)) throw outside(source, found, folders);
     return found;
   }
+  const got = paths.some((path) => existsSync(path)) ? 'something that is not a file' : 'no such file';
   throw new LorikeetError('image', {
-    what: `image ${JSON.stringify(shortened(source))} expected at ${paths.map(shortened).join(' or ')}, got no such file`,
+    what: `image ${JSON.stringify(shortened(source))} expected at ${paths.map(shortened).join(' or ')}, got ${got}`,
     fix: 'Image paths are relative to the data file, or to data.images where that is given.',
   });
 }

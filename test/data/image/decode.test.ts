@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +68,13 @@ describe.skipIf(!existsSync(realFolder))('VQA-RAD pictures (skipped without ../s
 });
 
 describe('a picture that cannot be used', () => {
+  test.skipIf(process.platform === 'win32')('because it is a pipe that nobody writes to', async () => {
+    const path = join(scratch, 'pipe.png');
+    execFileSync('mkfifo', [path]);
+    expect((await refusal(decodeImage({ path }))).message).toContain('something that is not a file');
+    expect((await refusal(imageSize({ path }))).message).toContain('something that is not a file');
+  });
+
   const both = [decodeImage, imageSize];
 
   test.each(both)('missing: names the path and says so (%o)', async (read) => {
