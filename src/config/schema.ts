@@ -8,6 +8,9 @@ const text = z.string().min(1);
 const path = text.describe('path, relative to the config file');
 const names = z.array(text).min(1);
 
+/** More than any machine has; ONNX Runtime fails on far more. */
+export const mostThreads = 1024;
+
 export const decoderLinears = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
 export const fieldsSchema = z.strictObject({
@@ -142,7 +145,7 @@ export const trainSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("computes a layer's activations again in the backward pass to save memory"),
-  threads: wholeFrom(1).max(1024).optional().describe('physical cores where not given'),
+  threads: wholeFrom(1).max(mostThreads).optional().describe('physical cores where not given'),
 });
 
 /** `cache: f16` and `cache: off` are short for sections: see `cache-words.ts`. */

@@ -1,10 +1,10 @@
 /** How many threads pay: one for each physical core, as matrix kernels saturate a core with one. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { mostThreads } from '../config/schema.ts';
 import { named } from '../data/rows/own.ts';
 import { LorikeetError } from '../errors.ts';
 
-const mostThreads = 1024;
 const topology = '/sys/devices/system/cpu';
 
 /** Physical cores that this process may use; never more than the system grants it. */

@@ -229,8 +229,8 @@ function warnings({ config, method, settings }: Plan): string[] {
   const { patience, evaluateEvery, totalSteps } = settings;
   if (patience !== undefined && (patience + 1) * evaluateEvery >= totalSteps) {
     texts.push(
-      `train.patience ${patience} never acts: the run of ${totalSteps} steps has ` +
-        `${Math.ceil(totalSteps / evaluateEvery)} evaluations, one every ${evaluateEvery} steps.`,
+      `train.patience ${patience} never acts: the run of ${count(totalSteps, 'step')} has ` +
+        `${count(Math.ceil(totalSteps / evaluateEvery), 'evaluation')}, one every ${count(evaluateEvery, 'step')}.`,
     );
   }
   return texts;
